@@ -16,6 +16,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from .comfyui.problems import find_problems, find_refusals
 from .events import Emit, Event, Failure, Printer, error
 from .follow import Follower, about
 from .gpu import has_gpu
@@ -119,7 +120,7 @@ async def execute(server: Server, request: Request, places: Places, emit: Emit) 
         emit(event)
         count += event["event"] == "output"
         lost = lost or event["event"] == "error"
-    problems = list(_problems(entry, request.prompt))
+    problems = list(find_problems(entry, request.prompt))
     if problems or lost:
         raise Failure(*problems)
     return count
@@ -131,48 +132,10 @@ async def _submit(server: Server, request: Request, client: str, prompt_id: str)
     try:
         answer = await server.api.post("/prompt", body)
     except Refused as e:
-        raise Failure(*_refusals(e.body, request.prompt)) from e
+        raise Failure(*find_refusals(e.body, request.prompt)) from e
     if isinstance(answer, dict) and answer.get("node_errors"):
         # Accepted, yet without the outputs behind the faulty nodes: half a result is none.
-        raise Failure(*_refusals(answer, request.prompt))
-
-
-def _refusals(body: Any, prompt: dict[str, Any]) -> list[Event]:
-    """What ComfyUI has against the prompt, an event for each error of each node."""
-    body = body if isinstance(body, dict) else {"error": str(body)}
-    events = []
-    for node, found in (body.get("node_errors") or {}).items():
-        for e in found.get("errors") or []:
-            head = {**about(prompt, str(node)), "details": str(e.get("details") or "")}
-            events.append(error(str(e.get("type") or "invalid"), str(e.get("message") or "invalid"), **head))
-    whole = body.get("error")
-    if not events:
-        whole = whole if isinstance(whole, dict) else {"message": str(whole or "ComfyUI refused the prompt")}
-        node = str((whole.get("extra_info") or {}).get("node_id") or "")
-        head = about(prompt, node.removeprefix("#")) if node else {}
-        kind, message = str(whole.get("type") or "invalid-prompt"), str(whole.get("message") or "invalid prompt")
-        events.append(error(kind, message, **head, details=str(whole.get("details") or "")))
-    return events
-
-
-def _problems(entry: dict[str, Any], prompt: dict[str, Any]) -> list[Event]:
-    """Why a finished prompt is not a success; nothing if it is one."""
-    status = entry.get("status")
-    if not isinstance(status, dict):
-        return []
-    events = []
-    for kind, data in status.get("messages") or []:
-        if kind == "execution_error":
-            trace = data.get("traceback")
-            text = "".join(trace) if isinstance(trace, list) else str(trace or "")
-            head = about(prompt, str(data.get("node_id")))
-            message = str(data.get("exception_message") or "").strip()
-            events.append(error(str(data.get("exception_type")), message, **head, traceback=text[-20_000:]))
-        elif kind == "execution_interrupted":
-            events.append(error("interrupted", "the prompt was interrupted", **about(prompt, str(data.get("node_id")))))
-    if not events and status.get("status_str") != "success":
-        events.append(error("failed", "ComfyUI says that the prompt failed, and not why"))
-    return events
+        raise Failure(*find_refusals(answer, request.prompt))
 
 
 async def _work(places: Places, request: Request, emit: Emit) -> Event:

@@ -115,7 +115,7 @@ class Collector:
         base = {"output": self.places.output, "input": self.places.input, "temp": self.places.temp / "temp"}
         where = str(value.get("type") or "output")
         about = {"file": value["filename"], "subfolder": str(value.get("subfolder") or ""), "type": where}
-        path = _inside(base.get(where, self.places.output), about["subfolder"], about["file"])
+        path = find_inside(base.get(where, self.places.output), about["subfolder"], about["file"])
         if path is None:
             head = {"event": "output", "node": node, "title": self.titles.get(node), "kind": kind}
             return {**head, **about, "path": None, "media_type": guess_media_type(about["file"])}
@@ -143,7 +143,7 @@ class Collector:
         }
 
 
-def _inside(base: Path, subfolder: str, name: str) -> Path | None:
+def find_inside(base: Path, subfolder: str, name: str) -> Path | None:
     """The regular file below `base`, resolved; None where there is none, or where it would lie outside."""
     if "\0" in subfolder + name:
         return None

@@ -7,7 +7,7 @@ import os
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from .events import Failure, error
@@ -122,22 +122,24 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def running(places: Places, *, cpu: bool, on_line: Callable[[str], None]) -> AsyncIterator[Server]:
+async def running(
+    places: Places, *, cpu: bool, on_line: Callable[[str], None], environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
     """Start the ComfyUI that `prepare` made for this process alone, on the loopback interface; it is stopped whatever
-    happens inside."""
+    happens inside. `environment` is added to that of this process."""
     command = plan_command(places, listen="127.0.0.1", cpu=cpu, model_paths=write_model_paths(places))
-    server = Server(await _spawn(command, places), Api(places.port), on_line)
+    server = Server(await _spawn(command, places, {**os.environ, **(environment or {})}), Api(places.port), on_line)
     try:
         yield server
     finally:
         await asyncio.shield(server.stop())
 
 
-async def _spawn(command: Sequence[str], places: Places) -> asyncio.subprocess.Process:
+async def _spawn(command: Sequence[str], places: Places, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=places.comfyui,
-        env=plan_environment(places, os.environ),
+        env=plan_environment(places, environment),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

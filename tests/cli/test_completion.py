@@ -1,6 +1,5 @@
 """Completion in the shell: real names, read-only, and silence where there is nothing to read."""
 
-import json
 import os
 import shlex
 import subprocess
@@ -17,28 +16,13 @@ from tests.support.service_projects import make_files, record, with_steps
 ROOT = Path(__file__).parents[2]
 
 
-INTERFACE = {
-    "version": 1,
-    "parameters": [
-        {"name": name, "type": type_, "targets": [{"node": "2", "input": name}], "choices": choices}
-        for name, type_, choices in (
-            ("prompt", "text", []),
-            ("sampler", "choice", ["euler", "euler_cfg", "dpm 2", "$(id)", "heun"]),
-            ("seed", "integer", []),
-            ("tiled", "boolean", []),
-        )
-    ],
-}
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """hello@1, hello@2 with the tag `stable`, and helper@1, which has inputs."""
+    """hello@1, hello@2 with the tag `stable`, and helper@1."""
     place = Place.new(tmp_path / "place", {"PATH": programs(tmp_path / "bin"), "PYTHONPATH": str(ROOT)})
     paths = Paths(place.data, place.data / "cache")
     for name, steps in (("hello", 1), ("hello", 2), ("helper", 1)):
-        inputs = {"interface.json": json.dumps(INTERFACE).encode()} if name == "helper" else {}
-        record(paths, {**make_files(name, with_steps(steps)), **inputs})
+        record(paths, make_files(name, with_steps(steps)))
     assert place.run("tag", "stable", "hello@2").status == 0
     return place
 
@@ -72,31 +56,8 @@ def test_names_are_proposed(place: Place, words: tuple[str, ...], proposed: list
     assert [text for text in complete(place, *words) if text in proposed or "hel" in text] == proposed
 
 
-@pytest.mark.parametrize(
-    ("words", "proposed"),
-    [
-        (("helper", "-i", ""), ["prompt=", "sampler=", "seed=", "tiled="]),
-        (("helper", "--input", "s"), ["sampler=", "seed="]),
-        (("helper@1", "-i", "seed=3", "-i", "s"), ["sampler=", "sampler=@"]),
-        (("helper", "-i", "sampler="), ["sampler=euler", "sampler=euler_cfg", "sampler=heun"]),
-        (("helper", "-i", "sampler=h"), ["sampler=heun"]),
-        (("helper", "-i", "tiled=f"), ["tiled=false"]),
-        (("helper", "-i", "prompt="), []),
-        (("helper", "-i", "other="), []),
-        (("hello", "-i", ""), []),
-        (("nothing", "-i", ""), []),
-        (("-i", ""), []),
-    ],
-)
-def test_inputs_of_a_run_are_proposed_with_their_choices(
-    place: Place, words: tuple[str, ...], proposed: list[str]
-) -> None:
-    """Of an input that is the only one to fit, also `=@`, for a file: a shell would append a space to the only one."""
-    assert complete(place, "run", *words) == proposed
-
-
-def test_bash_gets_what_is_behind_the_at_or_equals_sign(place: Place, tmp_path: Path) -> None:
-    """Bash takes `hello@s` and `tiled=f` for three words each."""
+def test_bash_gets_what_is_behind_the_at_sign(place: Place, tmp_path: Path) -> None:
+    """Bash takes `hello@s` for three words."""
     folder = tmp_path / "programs"
     folder.mkdir()
     pycomfy = folder / "pycomfy"
@@ -106,21 +67,13 @@ def test_bash_gets_what_is_behind_the_at_or_equals_sign(place: Place, tmp_path: 
     source = subprocess.run(
         [pycomfy], env={**env, "_PYCOMFY_COMPLETE": "source_bash"}, capture_output=True, text=True, check=True
     ).stdout
-    calls = (
-        ("show hello @ s", 4),
-        ("show hello @", 3),
-        ("run helper @ 1 -i tiled = f", 8),
-        ("run helper -i sampler =", 5),
-        ("run helper -i seed = 1 -i p", 8),
-        ("run helper --input = t", 5),
-    )
+    calls = (("hello @ s", 4), ("hello @", 3))
     script = source + "".join(
-        f'COMP_WORDS=(pycomfy {words}); COMP_CWORD={at}; _pycomfy_completion pycomfy; echo "${{COMPREPLY[@]}}"\n'
+        f'COMP_WORDS=(pycomfy show {words}); COMP_CWORD={at}; _pycomfy_completion pycomfy; echo "${{COMPREPLY[@]}}"\n'
         for words, at in calls
     )
     done = subprocess.run(["bash", "-c", script], env=env, cwd=place.work, capture_output=True, text=True, check=False)
-    behind = ("stable", "stable 2 1", "false", "euler euler_cfg heun", "prompt= prompt=@", "tiled= tiled=@")
-    assert (done.stdout.splitlines(), done.stderr) == ([*behind], "")
+    assert (done.stdout, done.stderr) == ("stable\nstable 2 1\n", "")
 
 
 @pytest.mark.parametrize("tag", ["a;id", "$(id)", "`id`", "a|sh", "a&", "it's", "a>b", '"'])

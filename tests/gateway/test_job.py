@@ -219,7 +219,7 @@ def test_health_follows_the_server_that_serve_becomes(image: Image) -> None:
         return subprocess.run([*image.command, "health"], check=False).returncode
 
     assert health() == 1
-    process = image.start("serve")
+    process = image.start("comfyui")
     try:
         wait_until(lambda: health() == 0)
     finally:

@@ -62,6 +62,11 @@ def find_references(graph: Mapping[str, Any]) -> list[Reference]:
     return found
 
 
+def list_assets(graph: Mapping[str, Any]) -> list[str]:
+    """The ids of all assets that the graph refers to."""
+    return list(dict.fromkeys(reference.id for reference in find_references(graph) if reference.id is not None))
+
+
 async def check_references(graph: Mapping[str, Any], store: AssetStore, owner: str) -> list[AssetProblem]:
     """The references that are malformed, or to no asset of this owner's. Let the store hold them first."""
     problems = []

@@ -45,15 +45,6 @@ class Filled:
     workflow: dict[str, Any] | None
 
 
-def find_interface(workspace: Workspace, reference: str) -> Interface | None:
-    """Return the inputs and outputs of a version, None for one that was not verified. Raises `NotFound`."""
-    versions = workspace.versions
-    version = versions.find(reference)
-    text = versions.read_some([version.commit], (INTERFACE,))[version.commit].get(INTERFACE)
-    where = f"{INTERFACE} of {version.label}"
-    return None if text is None else parse_interface(text.decode(errors="replace"), where=where)
-
-
 def fill_prompt(workspace: Workspace, reference: Reference, arguments: Arguments, folder: Path) -> Filled:
     """Copy the files among `arguments` to `folder`, and put the values into the prompt of the version.
 

@@ -55,7 +55,7 @@ def serving(engine: Engine, image: str, folder: Path, packs: Mapping[str, Path])
     data.mkdir()
     give_to(user, data)
     name = f"pycomfy-story-{secrets.token_hex(4)}"
-    command = plan_run(engine, ContainerSpec(image, ("serve",), data, network="bridge"), name, user)
+    command = plan_run(engine, ContainerSpec(image, ("comfyui",), data, network="bridge"), name, user)
     mounts = [f"--volume={path}:{CUSTOM_NODES}/{pack}:ro" for pack, path in packs.items()]
     at = command.index(image)
     command[at:at] = [f"--publish=127.0.0.1::{PORT}", *mounts]

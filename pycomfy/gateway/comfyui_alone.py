@@ -1,4 +1,4 @@
-"""`serve`: ComfyUI itself, reachable from outside the container."""
+"""`comfyui`: ComfyUI itself, without the gateway, reachable from outside the container."""
 
 import os
 
@@ -18,7 +18,7 @@ def run(places: Places) -> int:
     try:
         own = prepare(places)
     except Failure as e:
-        raise SystemExit(f"serve: {e}") from e
+        raise SystemExit(f"comfyui: {e}") from e
     follow_models(places)
     listen = "0.0.0.0"  # noqa: S104  the container's own network; who may reach it is decided outside
     command = plan_command(own, listen=listen, cpu=not has_gpu(), model_paths=write_model_paths(own))

@@ -1,0 +1,1 @@
+"""The HTTP API: two faces over one set of jobs."""

@@ -1,0 +1,80 @@
+"""The application: its routes, its errors and its headers."""
+
+import logging
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ..graph.interface import Interface
+from ..project import Project
+from .health import router as health_router
+from .middleware import StrictHeaders
+from .openapi import document
+from .problem import ApiProblem
+from .v1 import batches, events, files, jobs, workflow
+from .v1.model import make_models
+from .v1.responses import problem_response
+from .v2 import assets as v2_assets
+from .v2 import jobs as v2_jobs
+from .v2.responses import error_response
+
+log = logging.getLogger(__name__)
+
+
+def make_app(project: Project) -> FastAPI:
+    """The application of a workflow. Before it is served, `app.state.gateway` must be set.
+
+    Raises `BadInterface`, `pydantic.ValidationError` for an interface that is none.
+    """
+    interface = Interface.model_validate(project.interface or {})
+    models = make_models(interface)
+    app = FastAPI(title=project.name, version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(jobs.make_router(interface, models))
+    app.include_router(events.make_router(interface, models))
+    app.include_router(batches.make_router(interface, models))
+    for router in (files.router, workflow.router, v2_jobs.router, v2_assets.router, health_router):
+        app.include_router(router)
+    app.add_middleware(StrictHeaders)
+    _add_errors(app)
+    app.openapi = lambda: document(app, project)  # type: ignore[method-assign]
+    return app
+
+
+def render_problem(request: Request, problem: ApiProblem) -> Response:
+    """Each face has its own form of errors."""
+    return error_response(problem) if request.url.path.startswith("/api/v2") else problem_response(problem)
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(ApiProblem)
+    async def on_problem(request: Request, error: ApiProblem) -> Response:
+        return render_problem(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        problems = [_explain(e) for e in error.errors()[:50]]
+        first = problems[0]
+        message = f"{first['field']}: {first['detail']}" if first["field"] else str(first["detail"])
+        return render_problem(request, ApiProblem(422, "invalid_request", message, details={"errors": problems}))
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+        code = codes.get(error.status_code, "invalid_request" if error.status_code < 500 else "upstream_error")
+        response = render_problem(request, ApiProblem(error.status_code, code, str(error.detail)))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def on_failure(request: Request, error: Exception) -> Response:
+        log.error("a request failed", exc_info=error, extra={"path": request.url.path})
+        return render_problem(request, ApiProblem(500, "upstream_error", "the gateway failed; its log says why"))
+
+
+def _explain(error: dict[str, object]) -> dict[str, object]:
+    """One thing that is wrong with a request; the pointer is into its body."""
+    place = error["loc"] if isinstance(error["loc"], tuple) else ()
+    path = [str(part) for part in place[1:]]
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+    return {"pointer": pointer, "field": ".".join(path), "detail": error["msg"], "code": error["type"]}

@@ -1,0 +1,92 @@
+"""From a request to jobs that are durably queued: the same checks for both faces."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..graph.assets import AssetProblem, check_references, list_assets
+from ..graph.policy import EditorFormat, NodeProblem, find_problems
+from ..jobs.model import Job, JobRequest
+from ..jobs.store import BatchTooLarge, QueueFull, StoreFull
+from .problem import ApiProblem
+from .state import Gateway
+
+
+@dataclass(frozen=True)
+class Submission:
+    """`secrets` go to ComfyUI's `extra_data`, and are never stored. `trusted`: the graph is the image's own, with
+    values that were checked."""
+
+    request: JobRequest
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    trusted: bool = False
+
+
+async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Job]:
+    """Accept all or none. Raises `ApiProblem`, and `KeyReuse` for the face to answer."""
+    if gateway.draining:
+        raise ApiProblem(503, "unavailable", "this gateway is being stopped", retry_after=10)
+    for submission in submissions:
+        await _check(gateway, submission)
+    try:
+        jobs = await gateway.store.add([_timed(gateway, submission.request) for submission in submissions])
+    except QueueFull as e:
+        raise ApiProblem(429, "queue_full", "too many jobs are waiting", retry_after=e.retry_after) from e
+    except BatchTooLarge as e:
+        raise ApiProblem(422, "batch_too_large", str(e)) from e
+    except StoreFull as e:
+        raise ApiProblem(507, "storage_full", "there is no space left to record the job") from e
+    for job, submission in zip(jobs, submissions, strict=True):
+        gateway.assets.hold(job.id, list_assets(job.request.graph))
+        if submission.secrets:
+            gateway.dispatcher.secrets[job.id] = dict(submission.secrets)
+        gateway.live.status(job)
+    return jobs
+
+
+def _timed(gateway: Gateway, request: JobRequest) -> JobRequest:
+    """With the deadline of this gateway, unless the request has an earlier one."""
+    limit = gateway.settings.job_timeout
+    return request.model_copy(update={"timeout": limit if request.timeout is None else min(request.timeout, limit)})
+
+
+async def _check(gateway: Gateway, submission: Submission) -> None:
+    request = submission.request
+    if not submission.trusted:
+        try:
+            problems = find_problems(
+                request.graph,
+                policy=gateway.settings.graphs,
+                own=gateway.project.graph,
+                node_types=gateway.node_types,
+            )
+        except EditorFormat as e:
+            message = 'this is a workflow in the editor\'s format: export it with "Export (API)"'
+            raise ApiProblem(422, "workflow_format_ui", message) from e
+        if problems:
+            raise _refuse(problems)
+    missing = await check_references(request.graph, gateway.assets, request.owner)
+    if missing:
+        raise _refuse_files(missing)
+
+
+def _refuse_files(missing: list[AssetProblem]) -> ApiProblem:
+    problems = [NodeProblem(m.node, m.input, "missing_asset", m.message) for m in missing]
+    first = problems[0]
+    message = f"node {first.node}, {first.field}: {first.message}"
+    return ApiProblem(422, "missing_asset", message, details={"node_errors": _by_node(problems)}, node=first.node)
+
+
+def _refuse(problems: list[NodeProblem]) -> ApiProblem:
+    first = problems[0]
+    where = f"node {first.node}: " if first.node else ""
+    details = {"node_errors": _by_node(problems)}
+    return ApiProblem(422, "invalid_workflow", f"{where}{first.message}", details=details, node=first.node or None)
+
+
+def _by_node(problems: Sequence[NodeProblem]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for problem in problems:
+        entry = {"field": problem.field, "reason": problem.reason, "message": problem.message}
+        found.setdefault(problem.node, []).append(entry)
+    return found

@@ -1,0 +1,1 @@
+"""The typed face: one model, made of the workflow's interface."""

@@ -1,0 +1,119 @@
+"""`/v1/batches`: many jobs at once, of a list of inputs or of a sweep."""
+
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from ...graph.interface import Interface
+from ...jobs.model import Job
+from ...jobs.store import JobFilter
+from ..access import Authenticated
+from ..problem import ApiProblem, not_found
+from ..state import Gateway, State
+from ..submission import Submission, submit
+from . import model
+from .jobs import all_over, count_states, plan_job
+from .render import render_job
+from .responses import ERRORS, SUBMIT_ERRORS, json_response
+
+MAX_JOBS = 1000
+
+
+def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
+    """The routes of one workflow."""
+    router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+    async def answer(gateway: Gateway, request: Request, batch: str, jobs: Sequence[Job], status: int) -> Response:
+        own = f"/v1/batches/{batch}"
+        rendered = [await render_job(gateway, models, interface, request, job) for job in jobs]
+        body = models.batch(
+            id=batch,
+            counts=count_states(jobs),
+            done=all_over(jobs),
+            jobs=rendered,
+            urls={"self": own, "cancel": f"{own}/cancel"},
+        )
+        return json_response(body, status, {"Location": own} if status == 202 else None)
+
+    @router.post("", status_code=202, response_model=models.batch, responses=SUBMIT_ERRORS, operation_id="createBatch")
+    async def create_batch(
+        body: models.batch_request,  # type: ignore[name-defined]
+        request: Request,
+        gateway: State,
+        caller: Authenticated,
+    ) -> Response:
+        """Queue a job for each of `inputs`, times each combination of `sweep`; all or none are accepted."""
+        batch = str(uuid.uuid4())
+        sets = [_check(models, index, values) for index, values in enumerate(_combine(body))]
+        wanted = [await plan_job(gateway, interface, caller, body, inputs) for inputs in sets]
+        traceparent = request.headers.get("traceparent")
+        labelled = [job.model_copy(update={"batch": batch, "traceparent": traceparent}) for job in wanted]
+        jobs = await submit(gateway, [Submission(job, trusted=True) for job in labelled])
+        return await answer(gateway, request, batch, jobs, 202)
+
+    @router.get("/{id}", response_model=models.batch, responses=ERRORS, operation_id="getBatch")
+    async def get_batch(id: str, request: Request, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
+        """The jobs of a batch, in their order."""
+        return await answer(gateway, request, id, await find_batch(gateway, caller.name, id), 200)
+
+    @router.post("/{id}/cancel", response_model=models.batch, responses=ERRORS, operation_id="cancelBatch")
+    async def cancel_batch(id: str, request: Request, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
+        """Ask for the end of all its jobs that are not over."""
+        jobs = [await gateway.cancel(job) for job in await find_batch(gateway, caller.name, id)]
+        return await answer(gateway, request, id, jobs, 200)
+
+    return router
+
+
+async def find_batch(gateway: Gateway, owner: str, batch: str) -> list[Job]:
+    """Its jobs in their order. Raises `ApiProblem` where there are none."""
+    jobs: list[Job] = []
+    cursor = None
+    while True:
+        page = await gateway.store.find(JobFilter(owner, batch=batch), limit=200, cursor=cursor)
+        jobs += page.jobs
+        cursor = page.cursor
+        if cursor is None or len(jobs) > MAX_JOBS:
+            break
+    if not jobs:
+        raise not_found("batch")
+    return jobs[::-1]
+
+
+def _check(models: model.TypedModels, index: int, values: Mapping[str, Any]) -> Any:
+    try:
+        return models.inputs.model_validate(values)
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        name = "/".join(map(str, first["loc"]))
+        raise ApiProblem(
+            422, "invalid_request", f"job {index}: {name}: {first['msg']}", pointer=f"/sweep/{name}"
+        ) from e
+
+
+def _combine(body: Any) -> Iterator[dict[str, Any]]:
+    """The inputs of each job. Raises `ApiProblem` for too many."""
+    axes = {name: _values(axis) for name, axis in body.sweep.items()}
+    count = max(len(body.inputs), 1)
+    for values in axes.values():
+        count *= len(values)
+    if count > MAX_JOBS or (not body.inputs and not axes):
+        message = f"a batch has 1 to {MAX_JOBS} jobs, this one {count if body.inputs or axes else 0}"
+        raise ApiProblem(422, "batch_too_large", message, pointer="/sweep" if axes else "/inputs")
+    base = [model_.model_dump(by_alias=True, exclude_unset=True) for model_ in body.inputs] or [{}]
+    for inputs, combination in itertools.product(base, itertools.product(*axes.values())):
+        yield {**inputs, **dict(zip(axes, combination, strict=True))}
+
+
+def _values(axis: Any) -> list[Any]:
+    if not isinstance(axis, model.Sweep):
+        return list(axis)
+    steps = int((axis.stop - axis.start) / axis.step + 1e-9) + 1
+    if not 0 < steps <= MAX_JOBS:
+        raise ApiProblem(422, "batch_too_large", f"a range has 1 to {MAX_JOBS} values", pointer="/sweep")
+    values = [axis.start + i * axis.step for i in range(steps)]
+    return [int(value) if float(value).is_integer() else round(value, 12) for value in values]

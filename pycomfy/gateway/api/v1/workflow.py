@@ -1,0 +1,34 @@
+"""What this image runs, its OpenAPI document, and a page to try it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from ..access import Authenticated
+from ..state import State
+from .model import Workflow
+from .responses import ERRORS, json_response
+
+router = APIRouter(tags=["workflow"])
+
+
+@router.get("/v1/workflow", response_model=Workflow, responses=ERRORS, operation_id="getWorkflow")
+async def get_workflow(gateway: State, caller: Authenticated) -> Response:
+    """The graph, the workflow, the interface and the lock of this image."""
+    project = gateway.project
+    return json_response(
+        Workflow(
+            name=project.name,
+            graph=project.graph,
+            workflow=project.workflow,
+            interface=project.interface,
+            lock=project.lock,
+        )
+    )
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def get_openapi(request: Request) -> JSONResponse:
+    document: dict[str, Any] = request.app.openapi()
+    return JSONResponse(document)

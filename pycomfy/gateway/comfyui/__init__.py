@@ -1,0 +1,1 @@
+"""A ComfyUI of our own: asked, listened to, and watched."""

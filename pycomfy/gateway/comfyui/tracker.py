@@ -1,0 +1,196 @@
+"""What ComfyUI's messages say of one prompt: pure, and at ease with a message of any shape."""
+
+import base64
+import json
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..follow import IMAGE_SUFFIXES, PREVIEW_IMAGE, SENDS_IMAGES, about
+
+PREVIEW_WITH_METADATA = 4
+MAX_STEPS = 2**53
+MAX_PREVIEW = 4 << 20
+MAX_SENT = 1000
+"""Images that a node may return as previews."""
+
+ENDS = frozenset({"execution_success", "execution_error", "execution_interrupted"})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A whole snapshot, as Comfy API v2 has it; `value` is between 0 and 1."""
+
+    value: float
+    nodes_done: int
+    nodes_total: int
+    current_node: str | None = None
+    current_node_class: str | None = None
+    step: int | None = None
+    steps: int | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    node: str
+    content_type: str
+    data: bytes
+
+    @property
+    def data_base64(self) -> str:
+        return base64.b64encode(self.data).decode()
+
+
+@dataclass(frozen=True)
+class SentImage:
+    """An image that a node returned on the WebSocket alone."""
+
+    node: str
+    suffix: str
+    data: bytes
+
+
+@dataclass
+class Tracker:
+    """Takes the messages of prompt `prompt_id`, whose nodes are `graph`."""
+
+    prompt_id: str
+    graph: Mapping[str, Any]
+    returned: dict[str, Any] = field(default_factory=dict)
+    """What each node returned that is done, before the history has it."""
+
+    sent: list[SentImage] = field(default_factory=list)
+    cached: set[str] = field(default_factory=set)
+    node_seconds: list[tuple[str, float]] = field(default_factory=list)
+    """Class and duration of each node that is done, for metrics; emptied by who reads it."""
+
+    ended: bool = False
+    end: tuple[str, dict[str, Any]] | None = None
+    """The message that ended it, where it was one of `ENDS`."""
+
+    preview: Preview | None = None
+    changed: bool = False
+    """Whether there is new progress since somebody set it to False."""
+
+    _current: str | None = None
+    _done: set[str] = field(default_factory=set)
+    _step: tuple[int, int] | None = None
+    _began: float = 0.0
+
+    def progress(self) -> Progress:
+        total = max(len(self.graph), 1)
+        done = total if self.ended else min(len(self._done), total)
+        part = self._step[0] / self._step[1] if self._step and done < total else 0.0
+        head = about(self.graph, self._current) if self._current is not None else {}
+        title = str(head.get("title") or "")
+        step, steps = self._step or (None, None)
+        message = f"{title} {step}/{steps}" if title and steps else title or None
+        kind = str(head.get("class_type") or "") or None
+        return Progress(min((done + part) / total, 1.0), done, total, self._current, kind, step, steps, message)
+
+    def take(self, message: str | bytes) -> None:
+        """Take one message; nonsense, and what is about another prompt, changes nothing."""
+        if isinstance(message, bytes):
+            self._image(message)
+            return
+        try:
+            parsed = json.loads(message)
+        except (ValueError, RecursionError):
+            return
+        kind, data = (parsed.get("type"), parsed.get("data")) if isinstance(parsed, dict) else (None, None)
+        if not isinstance(data, dict) or data.get("prompt_id", self.prompt_id) != self.prompt_id:
+            return
+        match kind:
+            case "execution_cached":
+                nodes = data.get("nodes")
+                for node in nodes if isinstance(nodes, list) else ():
+                    self._finish(str(node))
+                    self.cached.add(str(node))
+            case "executing":
+                node = data.get("display_node") or data.get("node")
+                if node is None:
+                    self.ended = "prompt_id" in data
+                else:
+                    self._begin(str(node))
+            case "executed":
+                node = str(data.get("display_node") or data.get("node"))
+                self._finish(node)
+                self.returned[node] = data.get("output")
+            case "progress":
+                self._steps(data.get("node") or self._current, data.get("value"), data.get("max"))
+            case "progress_state":
+                states = data.get("nodes")
+                for node, state in states.items() if isinstance(states, dict) else ():
+                    self._state(str(node), state)
+            case _ if kind in ENDS:
+                # Without its id it may be about the prompt before.
+                if "prompt_id" in data:
+                    self.ended, self.end = True, (kind, data)
+        self.changed = True
+
+    def _state(self, node: str, state: object) -> None:
+        if not isinstance(state, dict):
+            return
+        node = str(state.get("display_node_id") or node)
+        if state.get("state") == "running":
+            self._begin(node)
+            self._steps(node, state.get("value"), state.get("max"))
+        elif state.get("state") == "finished":
+            self._finish(node)
+
+    def _begin(self, node: str) -> None:
+        node = node.split(".", 1)[0] if node not in self.graph else node
+        if node == self._current:
+            return
+        if self._current is not None:
+            self._finish(self._current)
+        self._current, self._step, self._began = node, None, time.monotonic()
+
+    def _finish(self, node: str) -> None:
+        if node in self.graph and node not in self._done:
+            self._done.add(node)
+            if node == self._current:
+                kind = str(about(self.graph, node)["class_type"])
+                self.node_seconds.append((kind, time.monotonic() - self._began))
+
+    def _steps(self, node: object, step: object, of: object) -> None:
+        numbers = isinstance(step, int | float) and isinstance(of, int | float)
+        if not numbers or not 0 <= step <= of <= MAX_STEPS or of <= 1:  # type: ignore[operator]  # NaN neither
+            return
+        if node is not None:
+            self._begin(str(node))
+        self._step = int(step), int(of)  # type: ignore[call-overload]
+
+    def _image(self, data: bytes) -> None:
+        if len(data) < 8:
+            return
+        kind, form = struct.unpack(">II", data[:8])
+        node, image, suffix = self._current, data[8:], IMAGE_SUFFIXES.get(form)
+        if kind == PREVIEW_WITH_METADATA:
+            # form is the length of a JSON text in front of the image.
+            meta, image = _metadata(data[8 : 8 + form]), data[8 + form :]
+            if meta.get("prompt_id", self.prompt_id) != self.prompt_id:
+                return
+            node = str(meta.get("display_node_id") or meta.get("node_id") or node or "") or None
+            suffix = {"image/jpeg": ".jpg", "image/png": ".png"}.get(str(meta.get("image_type")))
+        elif kind != PREVIEW_IMAGE:
+            return
+        if node is None or suffix is None or not image:
+            return
+        if about(self.graph, node)["class_type"] == SENDS_IMAGES:
+            if kind == PREVIEW_IMAGE and len(self.sent) < MAX_SENT:
+                self.sent.append(SentImage(node, suffix, image))
+        elif len(image) <= MAX_PREVIEW:
+            self.preview = Preview(node, "image/png" if suffix == ".png" else "image/jpeg", image)
+            self.changed = True
+
+
+def _metadata(data: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

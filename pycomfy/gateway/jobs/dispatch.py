@@ -1,0 +1,331 @@
+"""Bring waiting jobs to the ComfyUIs, and what comes of them into the store: claim, run, commit."""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..comfyui.instance import Died, Instance, Interrupted, Rejected
+from ..comfyui.tracker import Tracker
+from .live import Live
+from .model import Job, JobError, Output, State
+from .outputs import Found, Lost, OutputFolder, find_outputs, find_sent
+from .store import JobStore, StoreFull
+
+log = logging.getLogger(__name__)
+
+LEASE = 30.0
+HEARTBEAT = 5.0
+PROGRESS_INTERVAL = 0.5
+"""Seconds between two snapshots of the progress, as the contract says (about two a second)."""
+
+MOST_WARNINGS = 100
+_OUT_OF_MEMORY = ("OutOfMemoryError", "Allocation on device", "CUDA out of memory", "HIP out of memory")
+
+
+class Keeper(Protocol):
+    """Keeps what a job made, before its record says so."""
+
+    async def keep(self, job: Job, found: Found) -> Output:
+        """Raises `NotKept`."""
+
+
+class Stager(Protocol):
+    """Puts a graph into the form that ComfyUI takes, its files in place."""
+
+    async def stage(self, job: Job) -> Mapping[str, Any]:
+        """The graph. Raises `JobFailed` if a file of it is gone."""
+
+    async def clean(self, job: Job) -> None: ...
+
+
+class NotKept(Exception):
+    """An output could not be kept; the message says why."""
+
+
+class JobFailed(Exception):
+    """The job cannot succeed."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass
+class Running:
+    """A job inside a ComfyUI. `why` says what set `stop`."""
+
+    job: Job
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    why: str = ""
+    outputs: list[Output] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    collected: set[str] = field(default_factory=set)
+
+    def halt(self, why: str) -> None:
+        self.why = self.why or why
+        self.stop.set()
+
+    def warn(self, text: str) -> None:
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(text[:1000])
+
+
+@dataclass
+class Dispatcher:
+    """One loop for each instance. `secrets` holds what must not be stored, by job; `describe` gives the `extra_pnginfo`
+    of a job; `on_end` is told of every job that ended here."""
+
+    store: JobStore
+    live: Live
+    keeper: Keeper
+    stager: Stager
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
+    describe: Callable[[Job], Mapping[str, Any]] = lambda job: {}
+    on_end: Callable[[Job], Awaitable[None]] | None = None
+    on_nodes: Callable[[list[tuple[str, float]]], None] = lambda seconds: None
+    running: dict[str, Running] = field(default_factory=dict)
+    draining: bool = False
+    _affinity: dict[str, str] = field(default_factory=dict)
+
+    async def serve(self, instance: Instance) -> None:
+        """Run jobs on the instance, one after another, until cancelled or drained."""
+        folder = OutputFolder(instance.places.output)
+        await asyncio.to_thread(folder.new_files)
+        while not self.draining:
+            await instance.ready.wait()
+            loaded = self._affinity.get(instance.name)
+            try:
+                job = await self.store.claim(instance.name, lease=LEASE, affinity=(loaded,) if loaded else ())
+            except (StoreFull, OSError) as e:
+                log.error("no job can be started: %s", e)
+                await asyncio.sleep(1)
+                continue
+            if job is None:
+                await self.store.wait(1.0)
+                continue
+            self._affinity[instance.name] = job.request.affinity
+            await self._run(instance, job, folder)
+
+    def cancel(self, job: str) -> None:
+        """End it at once if it runs here; the store knows already that it is canceling."""
+        if job in self.running:
+            self.running[job].halt("canceled")
+
+    async def _run(self, instance: Instance, job: Job, folder: OutputFolder) -> None:
+        running = self.running[job.id] = Running(job)
+        context = {"job": job.id, "instance": instance.name}
+        self.live.status(job)
+        log.info("job started", extra=context)
+        beat = asyncio.create_task(self._keep_lease(running))
+        ended: Job | None = None
+        try:
+            ended = await self._attempt(instance, running, folder)
+        except asyncio.CancelledError:
+            ended = await asyncio.shield(self._release(running, "worker_stopped", "the gateway was stopped"))
+            raise
+        except Exception as e:
+            log.exception("the job failed in the gateway", extra=context)
+            error = JobError(code="internal_error", message=f"the gateway failed: {type(e).__name__}")
+            ended = await self._finish(running, "failed", error)
+        finally:
+            beat.cancel()
+            self.running.pop(job.id, None)
+            with contextlib.suppress(OSError):
+                await self.stager.clean(job)
+            if ended is not None:
+                await self.tell(ended)
+
+    async def tell(self, job: Job) -> None:
+        """Tell of a job whose state changed, and end what belongs to it if it is over."""
+        self.live.status(job)
+        if not job.is_terminal:
+            return
+        self.secrets.pop(job.id, None)
+        log.info("job ended", extra={"job": job.id, "state": job.state, "attempt": job.attempt})
+        if self.on_end is not None:
+            await self.on_end(job)
+
+    async def _attempt(self, instance: Instance, running: Running, folder: OutputFolder) -> Job | None:
+        job = running.job
+        if job.request.needs_secret and job.id not in self.secrets:
+            error = JobError(code="secret_lost", message="the key that came with the job is not kept over a restart")
+            return await self._finish(running, "failed", error)
+        try:
+            graph = await self.stager.stage(job)
+        except JobFailed as e:
+            return await self._finish(running, "failed", e.error)
+        prompt_id = job.id if job.attempt == 1 else str(uuid.uuid5(uuid.UUID(job.id), str(job.attempt)))
+        for retry in (True, False):
+            tracker = Tracker(prompt_id, graph)
+            try:
+                entry = await self._execute(instance, running, tracker)
+            except Interrupted:
+                await self._collect(instance, running, tracker.returned, tracker)
+                return await self._finish_interrupted(running)
+            except Rejected as e:
+                await self._collect(instance, running, tracker.returned, tracker)
+                error = explain(e, graph)
+                if error.code == "out_of_memory" and retry:
+                    running.warn("memory was used up: models were unloaded, and the job was tried again")
+                    await instance.free()
+                    prompt_id = str(uuid.uuid4())
+                    continue
+                return await self._finish(running, "failed", error)
+            except Died as e:
+                return await self._release(running, e.code, str(e))
+            outputs = entry.get("outputs")
+            # A cached node is in the history, and was not told of in a message.
+            returned = {**tracker.returned, **(outputs if isinstance(outputs, dict) else {})}
+            lost = await self._collect(instance, running, returned, tracker)
+            await self._collect_unnamed(instance, running, folder)
+            if lost:
+                return await self._finish(running, "failed", JobError(code="output_lost", message=lost))
+            return await self._finish(running, "succeeded")
+        raise AssertionError("not reached")
+
+    async def _execute(self, instance: Instance, running: Running, tracker: Tracker) -> dict[str, Any]:
+        """Run it, and tell of it while it runs."""
+        job = running.job
+        last, preview = 0.0, None
+        tasks: set[asyncio.Task[Any]] = set()
+
+        def tell(tracker: Tracker) -> None:
+            nonlocal last, preview
+            now = time.monotonic()
+            fresh = {n: v for n, v in tracker.returned.items() if n not in running.collected}
+            if fresh:
+                running.collected.update(fresh)
+                task = asyncio.create_task(self._collect(instance, running, fresh, None))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            if now - last >= PROGRESS_INTERVAL or tracker.ended:
+                last = now
+                self.live.progress(job.id, tracker.progress())
+                if tracker.preview is not preview and tracker.preview is not None:
+                    preview = tracker.preview
+                    self.live.preview(job.id, preview)
+
+        deadline = asyncio.create_task(self._halt_at_deadline(running))
+        try:
+            extra = {**self.describe(job), **self.secrets.get(job.id, {})}
+            return await instance.run(tracker, extra, tell, running.stop)
+        finally:
+            deadline.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+            self.on_nodes(tracker.node_seconds)
+
+    async def _halt_at_deadline(self, running: Running) -> None:
+        if running.job.deadline_at is not None:
+            await asyncio.sleep(running.job.deadline_at.timestamp() - time.time())
+            running.halt("expired")
+
+    async def _keep_lease(self, running: Running) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            with contextlib.suppress(StoreFull, OSError):
+                state = await self.store.heartbeat(running.job.id, running.job.attempt, lease=LEASE)
+                if state is None:
+                    running.halt("taken")
+                elif state == "canceling":
+                    running.halt("canceled")
+
+    async def _collect(
+        self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker | None
+    ) -> str | None:
+        """Keep and commit outputs that are not yet; why the first that could not be kept was lost."""
+        lost: str | None = None
+        sent = find_sent(tracker.sent) if tracker is not None else ()
+        for found in (*find_outputs(instance.places, returned), *sent):
+            if isinstance(found, Lost):
+                running.warn(found.message)
+                lost = lost or found.message
+                continue
+            lost = await self._keep(running, found) or lost
+        return lost
+
+    async def _collect_unnamed(self, instance: Instance, running: Running, folder: OutputFolder) -> None:
+        """Files in the output folder that no node spoke of."""
+        known = {(o.subfolder, o.name) for o in running.outputs if o.folder == "output"}
+        top = instance.places.output.resolve()
+        for path in await asyncio.to_thread(folder.new_files):
+            subfolder = str(path.parent.relative_to(top))
+            subfolder = "" if subfolder == "." else subfolder
+            if (subfolder, path.name) not in known:
+                await self._keep(running, Found("", "files", path.name, subfolder, path=path))
+
+    async def _keep(self, running: Running, found: Found) -> str | None:
+        same = (found.node, found.kind, found.subfolder, found.name, found.folder)
+        if any(same == (o.node, o.kind, o.subfolder, o.name, o.folder) for o in running.outputs):
+            return None
+        try:
+            output = await self.keeper.keep(running.job, found)
+        except NotKept as e:
+            message = f"{found.name}: {e}"
+            running.warn(f"an output cannot be kept: {message}")
+            return message
+        running.outputs.append(output)
+        with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
+            await self.store.add_output(running.job.id, running.job.attempt, output)
+        self.live.output(running.job.id, output)
+        return None
+
+    async def _finish(self, running: Running, state: State, error: JobError | None = None) -> Job | None:
+        """Commit the end; while the disk is full, again and again: what was made must not be lost."""
+        pause = 0.5
+        while True:
+            try:
+                return await self.store.finish(
+                    running.job.id,
+                    running.job.attempt,
+                    state,
+                    outputs=running.outputs,
+                    error=error,
+                    warnings=running.warnings,
+                )
+            except (StoreFull, OSError) as e:
+                log.error("the end of a job cannot be recorded yet: %s", e, extra={"job": running.job.id})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 10)
+
+    async def _finish_interrupted(self, running: Running) -> Job | None:
+        match running.why:
+            case "canceled":
+                return await self._finish(running, "canceled")
+            case "expired":
+                error = JobError(code="deadline_exceeded", message="the job was not done before its deadline")
+                return await self._finish(running, "expired", error)
+        return await self._release(running, "worker_stopped", "the gateway was stopped")
+
+    async def _release(self, running: Running, code: str, message: str) -> Job | None:
+        try:
+            reason = JobError(code=code, message=message)
+            return await self.store.release(running.job.id, running.job.attempt, reason=reason)
+        except (StoreFull, OSError):
+            return None  # its lease ends, and then it is released
+
+
+def explain(rejected: Rejected, graph: Mapping[str, Any]) -> JobError:
+    """The first error, with the others in its message where there are more."""
+    first = rejected.events[0] if rejected.events else {"type": "failed", "message": "ComfyUI does not say why"}
+    kind, message = str(first.get("type")), str(first.get("message"))
+    details = str(first.get("details") or "")
+    text = f"{message}: {details}" if details and details not in message else message
+    if len(rejected.events) > 1:
+        text += f" (and {len(rejected.events) - 1} more)"
+    code = "node_execution_error" if "traceback" in first else "invalid_workflow"
+    if any(word in kind or word in message for word in _OUT_OF_MEMORY):
+        code = "out_of_memory"
+    node = first.get("node")
+    return JobError(
+        code=code,
+        message=f"{kind}: {text}" if code == "node_execution_error" else text,
+        node=str(node) if node else None,
+        class_type=str(first.get("class_type") or "") or None,
+        traceback=str(first["traceback"]) if first.get("traceback") else None,
+    )

@@ -1,0 +1,142 @@
+"""What the nodes of a job returned: files, texts and values, whatever their key, subfolder or type."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..comfyui.tracker import SentImage
+from ..outputs import VALUE_LIMIT, find_inside, guess_media_type
+from ..places import Places
+from .model import OutputType
+
+MAX_OUTPUTS = 10_000
+"""Outputs of one job; what a pack returns beyond that is told, and not kept."""
+
+_TYPES: Mapping[str, OutputType] = {"image": "image", "video": "video", "audio": "audio", "text": "text"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """One output: a file of ComfyUI's at `path`, or `data`. `value`: a small thing that is no file."""
+
+    node: str
+    kind: str
+    name: str
+    subfolder: str = ""
+    folder: str = "output"
+    path: Path | None = None
+    data: bytes | None = None
+    value: Any = None
+
+    @property
+    def content_type(self) -> str:
+        return guess_media_type(self.name)
+
+    @property
+    def type(self) -> OutputType:
+        if self.name.endswith(".latent"):
+            return "latent"
+        return _TYPES.get(self.content_type.partition("/")[0], "file")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An output that cannot be kept, and why."""
+
+    node: str
+    message: str
+
+
+def find_outputs(places: Places, returned: Mapping[str, Any]) -> Iterator[Found | Lost]:
+    """What each node returned, in their order."""
+    for node, values in returned.items():
+        if not isinstance(values, Mapping):
+            continue
+        for kind, items in values.items():
+            for index, item in enumerate(items if isinstance(items, list) else [items]):
+                try:
+                    found = _read(places, str(node), str(kind), index, item)
+                except (ValueError, RecursionError, OSError) as e:
+                    found = Lost(str(node), f"what the node returned as {kind} cannot be kept: {e}")
+                if found is not None:
+                    yield found
+
+
+def find_sent(images: list[SentImage]) -> Iterator[Found]:
+    """The images that nodes sent in place of files."""
+    for index, image in enumerate(images):
+        yield Found(image.node, "images", f"image_{index + 1:05}{image.suffix}", folder="result", data=image.data)
+
+
+def _read(places: Places, node: str, kind: str, index: int, item: Any) -> Found | Lost | None:
+    if isinstance(item, Mapping) and isinstance(item.get("filename"), str):
+        return _named(places, node, kind, item)
+    if item in (None, ""):
+        return None
+    # "animated": [true] beside its images is no output of its own.
+    if kind == "animated" and isinstance(item, bool):
+        return None
+    if isinstance(item, str):
+        data, name = item.encode("utf-8", "surrogatepass"), f"{_plain(kind)}_{index + 1:05}.txt"
+    else:
+        data, name = json.dumps(item, default=str).encode(), f"{_plain(kind)}_{index + 1:05}.json"
+    return Found(node, kind, name, folder="result", data=data, value=item if len(data) <= VALUE_LIMIT else None)
+
+
+def _named(places: Places, node: str, kind: str, item: Mapping[str, Any]) -> Found | Lost:
+    """A file that a node named. ComfyUI's own rule: the type is one of three folders, the rest lies below it."""
+    bases = {"output": places.output, "input": places.input, "temp": places.temp / "temp"}
+    folder = str(item.get("type") or "output")
+    subfolder, name = str(item.get("subfolder") or ""), str(item["filename"])
+    path = find_inside(bases.get(folder, places.output), subfolder, name)
+    if path is None:
+        return Lost(node, f"the node names a file that is not there: {folder}/{subfolder}/{name}")
+    return Found(node, kind, path.name, subfolder, folder, path=path)
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in text)[:80] or "value"
+
+
+@dataclass
+class OutputFolder:
+    """ComfyUI's output folder: finds files that no node spoke of, without a look at all that lies there.
+
+    A folder's time changes when a file is made in it, so only folders that changed are listed again.
+    """
+
+    path: Path
+    _seen: dict[Path, tuple[int, frozenset[str]]] = field(default_factory=dict)
+
+    def new_files(self) -> list[Path]:
+        """The regular files that were made since the last call, sorted. The first call returns none."""
+        first = not self._seen
+        found: list[Path] = []
+        self._look(self.path.resolve(), found)
+        return [] if first else sorted(found)
+
+    def _look(self, folder: Path, found: list[Path]) -> None:
+        try:
+            time = folder.stat().st_mtime_ns
+        except OSError:
+            self._seen.pop(folder, None)
+            return
+        before = self._seen.get(folder)
+        if before is not None and before[0] == time:
+            for known in [f for f in self._seen if f.parent == folder]:
+                self._look(known, found)
+            return
+        names = set()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    self._look(Path(entry.path), found)
+                elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                    names.add(entry.name)
+                    if before is None or entry.name not in before[1]:
+                        found.append(Path(entry.path))
+        self._seen[folder] = time, frozenset(names)

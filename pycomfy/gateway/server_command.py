@@ -1,0 +1,166 @@
+"""`serve`: the workflow as an API, until SIGTERM."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import uvicorn
+
+from .api.app import make_app
+from .api.state import Gateway
+from .assets.model import Asset, NewAsset
+from .assets.store import AssetStore
+from .comfyui.instance import Instance
+from .events import Failure
+from .gpu import has_gpu
+from .installation import prepare
+from .jobs.dispatch import Dispatcher
+from .jobs.housekeeping import keep_house, put_right
+from .jobs.hub import Hub
+from .jobs.keeping import AssetKeeper, GraphStager, describe
+from .jobs.live import Live
+from .jobs.sqlite import SqliteStore, StoreSettings
+from .model_links import follow_models
+from .places import Places
+from .project import read_project
+from .settings import BadSettings, Settings, read_settings
+
+log = logging.getLogger(__name__)
+
+DRAIN_LIMIT = 20.0
+"""Seconds that running jobs get when the gateway is stopped; those that are not done wait for the next start."""
+
+
+def run(places: Places, *, until_eof: bool = False) -> int:
+    """Exit status 0 after SIGTERM, 1 if the container or its settings do not let it start."""
+    try:
+        settings = read_settings(os.environ)
+        logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(message)s")
+        own = prepare(places)
+    except (BadSettings, Failure) as e:
+        print(f"serve: {e}", file=sys.stderr)
+        return 1
+    follow_models(places)
+    # Uploads are spooled where there is space: /tmp is memory.
+    spool = places.data / "uploads"
+    spool.mkdir(exist_ok=True)
+    tempfile.tempdir = str(spool)
+    return asyncio.run(_serve(own, settings, until_eof=until_eof))
+
+
+async def _serve(places: Places, settings: Settings, *, until_eof: bool) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if until_eof:
+        threading.Thread(target=_wait_for_eof, args=(loop, stop), daemon=True).start()
+    async with open_gateway(places, settings) as gateway:
+        server = uvicorn.Server(_plan_server(gateway))
+        serving = asyncio.create_task(server._serve())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+            return 1
+        await _drain(gateway)
+        server.should_exit = True
+        await serving
+    return 0
+
+
+def _wait_for_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while os.read(0, 1 << 16):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop is over
+        loop.call_soon_threadsafe(stop.set)
+
+
+def _plan_server(gateway: Gateway) -> uvicorn.Config:
+    settings = gateway.settings
+    app = make_app(gateway.project)
+    app.state.gateway = gateway
+    if settings.socket is not None:
+        settings.socket.unlink(missing_ok=True)
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        uds=str(settings.socket) if settings.socket is not None else None,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=5,
+    )
+
+
+async def _drain(gateway: Gateway) -> None:
+    """Take no more jobs, and let those that run end, as far as there is time."""
+    log.info("stopping: running jobs get %.0f s", DRAIN_LIMIT)
+    gateway.draining = gateway.dispatcher.draining = True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_LIMIT):
+            while gateway.dispatcher.running:
+                await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def open_gateway(places: Places, settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway over `places`, which `prepare` made, with its ComfyUIs starting and its stores put right."""
+    project = read_project(places)
+    hub = Hub()
+    live = Live(hub)
+    instances = [Instance("0", places, cpu=not has_gpu(), hang_limit=settings.hang_limit, on_line=_show_line)]
+    limits = StoreSettings(
+        max_queued=settings.max_queued,
+        max_attempts=settings.max_attempts,
+        retention=timedelta(seconds=settings.keep_results),
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        store = await SqliteStore.open(places.data / "jobs.db", limits)
+        stack.push_async_callback(store.close)
+        if store.set_aside is not None:
+            log.error("the record of jobs was damaged (%s): it is now %s", store.reason, store.set_aside)
+        assets = await stack.enter_async_context(AssetStore.open(places.data / "assets", quota=settings.keep_bytes))
+        dispatcher = Dispatcher(
+            store,
+            live,
+            AssetKeeper(assets, project),
+            GraphStager(assets, places),
+            describe=lambda job: describe(project, job, os.environ),
+        )
+        gateway = Gateway(settings, project, store, assets, hub, live, dispatcher, instances, places.data, _NoFetcher())
+        await put_right(gateway)
+        tasks = [
+            *(asyncio.create_task(instance.keep_running()) for instance in instances),
+            *(asyncio.create_task(dispatcher.serve(instance)) for instance in instances),
+            asyncio.create_task(keep_house(gateway)),
+        ]
+        try:
+            yield gateway
+        finally:
+            # Jobs first: each is given back before its ComfyUI goes.
+            for task in reversed(tasks):
+                task.cancel()
+                await asyncio.wait({task})
+
+
+class _NoFetcher:
+    async def fetch(self, url: str, new: NewAsset, *, sha256: str | None = None) -> Asset:
+        raise ValueError("addresses are not taken")
+
+    async def read_data_uri(self, uri: str, new: NewAsset) -> Asset:
+        raise ValueError("data URIs are not taken")
+
+
+def _show_line(instance: str, line: str) -> None:
+    log.info("%s", line, extra={"instance": instance})

@@ -1,0 +1,79 @@
+"""Every setting of the gateway: an environment variable each, read once at the start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "PYCOMFY_"
+
+
+def _split(value: object) -> object:
+    return tuple(part for part in (p.strip() for p in value.split(",")) if part) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""A list, separated by commas."""
+
+
+class BadSettings(Exception):
+    """A variable has a value that it cannot have. The message names each, and what it may be; never the value."""
+
+
+class Settings(BaseModel):
+    """The field `max_queued` is the variable PYCOMFY_MAX_QUEUED. Times are in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field("0.0.0.0", description="address to listen at inside the container")  # noqa: S104  the container's
+    port: int = Field(8000, ge=0, le=65535, description="port to listen at")
+    socket: Path | None = Field(None, description="path of a unix socket to listen at, in place of host and port")
+    public_url: str = Field("", description="address that clients use, for links; empty: links without a host")
+
+    api_keys: Names = Field((), description="keys that may call the API: NAME:KEY or NAME:sha256:HEX, with commas")
+    api_keys_file: Path | None = Field(None, description="file with such a key a line, read again when it changes")
+    rate_limit: float = Field(0, ge=0, description="requests per second and key; 0: no limit")
+    cors_origins: Names = Field((), description="origins of web pages that may call the API; * for all")
+    max_body: int = Field(32 << 20, gt=0, description="bytes of a JSON request")
+    max_upload: int = Field(4 << 30, gt=0, description="bytes of an uploaded or fetched file")
+    max_streams: int = Field(64, gt=0, description="event streams that one key may have open")
+
+    graphs: Literal["fixed", "nodes", "any"] = Field(
+        "fixed",
+        description="graphs that are taken: the image's own with other values, any of its node types, or any at all",
+    )
+    expose_comfyui: bool = Field(False, description="pass /comfyui/ on to ComfyUI itself, for those with a key")
+
+    max_queued: int = Field(1000, gt=0, description="jobs that may wait; more are refused with 429")
+    job_timeout: float = Field(3600, gt=0, description="seconds after which a job expires, waiting included")
+    max_attempts: int = Field(3, ge=1, description="starts of a job whose ComfyUI died")
+    keep_results: float = Field(86_400, ge=60, description="seconds that a job and its outputs are kept after its end")
+    keep_bytes: int = Field(20 << 30, gt=0, description="bytes of kept outputs and inputs; the oldest go first")
+
+    workers: str = Field(
+        "auto", pattern=r"^(auto|[1-9][0-9]{0,2})$", description="ComfyUIs: a number, or auto for one for each GPU"
+    )
+    hang_limit: float = Field(120, gt=0, description="seconds without any answer after which ComfyUI is started again")
+    fetch_models: bool = Field(False, description="download models that are missing, and verify them")
+    warmup: str = Field("", description="1: run the workflow once before ready; or a file with a graph")
+
+    fetch_hosts: Names = Field((), description="private hosts that inputs may be fetched from all the same")
+    webhook_secret: str = Field("", description="secret that signs webhooks (whsec_…); empty: none are sent")
+    storage: str = Field("", description="where outputs are put: s3://BUCKET/PREFIX or https://…; empty: kept here")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level of the log")
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Raises `BadSettings`. Variables with our prefix that are no settings are left alone: other tools have theirs."""
+    names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    given = {names[key]: value for key, value in environment.items() if key in names and value != ""}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as e:
+        # Without the value: it may be a key.
+        problems = [
+            f"{PREFIX}{str(error['loc'][0]).upper()}: {error['msg']}" for error in e.errors(include_input=False)
+        ]
+        raise BadSettings("; ".join(problems)) from None
