@@ -28,7 +28,8 @@ class Folder:
     hands: Hands = field(default_factory=Hands)
 
     async def open(self, **settings: Any) -> SqliteStore:
-        return await SqliteStore.open(self.path / "jobs.db", StoreSettings(**settings), self.hands.clock)
+        chosen = StoreSettings(**{"reserve": 64 << 10, **settings})
+        return await SqliteStore.open(self.path / "jobs.db", chosen, self.hands.clock)
 
 
 @pytest.fixture
