@@ -39,7 +39,7 @@ shell complete commands, options, and the names of workflows, versions, tags and
 |---|---|
 | `PYCOMFY_HOME` | the folder for all data and the cache; default: `~/.local/share/pycomfy` and `~/.cache/pycomfy` |
 | `PYCOMFY_ENGINE` | `podman` or `docker`; default: Podman where it works, else Docker |
-| `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_PIDS` | a container's [limits](../how-to/outputs-and-limits.md) |
+| `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_SHM`, `…_PIDS` | a container's [limits](../how-to/outputs-and-limits.md) |
 | `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |
 | `PYCOMFY_DEBIAN_SECURITY_MIRROR` | the same for security updates |
 | `PYCOMFY_REGISTRY` | a copy of the Comfy registry's API; default: the public one |

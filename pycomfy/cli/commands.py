@@ -17,7 +17,7 @@ PANELS = {
         "lock": "Pin everything a workflow needs by hash, in `pycomfy.lock`.",
         "build": "Build a workflow's image, verify it, and record it as a version.",
         "check": "Check that a built image has every node of its workflow.",
-        "run": "Run a workflow's image once, and save every output.",
+        "run": "Run a workflow's image once, and save every output; or serve it as an API.",
     },
     "Inputs": {
         "capture": "Write down what a ComfyUI installation is made of, for `lock`.",

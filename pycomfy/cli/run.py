@@ -1,5 +1,7 @@
 """`pycomfy run`: run one job in a version's image."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,12 +11,13 @@ import typer
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, size
 from pycomfy.cli.runs import describe_value
+from pycomfy.cli.serve import run_server
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.run.run import RunResult
 
-LIMITS = "Limits"
+LIMITS, SERVER = "Limits", "Server"
 
 
 def run(
@@ -93,6 +96,15 @@ def run(
             rich_help_panel=LIMITS,
         ),
     ] = None,
+    shm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Size of /dev/shm, which lies in that memory, too. Default: $PYCOMFY_CONTAINER_SHM, then a quarter of "
+            "it.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
     keep_free: Annotated[
         str | None,
         typer.Option(
@@ -102,9 +114,48 @@ def run(
             rich_help_panel=LIMITS,
         ),
     ] = None,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Serve the workflow as an API until Ctrl-C, instead of one job.", rich_help_panel=SERVER
+        ),
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="The port of the API on 127.0.0.1; 0: any that is free. Default: 8000.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Set a variable in the container, such as a setting of the gateway. Repeatable. KEY alone takes the "
+            "value from here, where no other user sees it.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Keys that may use the API, NAME:KEY on a line each.", rich_help_panel=SERVER
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder that keeps jobs and their files. Default: one for the version, in the data folder.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Run a workflow's image once, and save every output.
+    """Run a workflow's image once, and save every output; or serve it as an API.
 
     The container has no network, a read-only root, no capabilities and no other user's rights. It is always removed
     afterwards. However the job ends, outputs that were made are saved, or it is said where they are.
@@ -113,7 +164,8 @@ def run(
 
     Examples: `pycomfy run hello -o pictures`, `pycomfy run hello@2 --gpus all --models ~/models`,
     `pycomfy run hello -i title="Good morning" -i seed=8`, `pycomfy run portrait -i image=photo.png -i text=@text.txt`,
-    `pycomfy run portrait --inputs values.json -i seed=9`, `pycomfy run portrait --again 12 -i seed=10`
+    `pycomfy run portrait --inputs values.json -i seed=9`, `pycomfy run portrait --again 12 -i seed=10`,
+    `pycomfy run portrait --serve --gpus all --port 8080`
     """
     from dataclasses import replace
 
@@ -122,12 +174,30 @@ def run(
     from pycomfy.services.run.inputs import Arguments
     from pycomfy.services.run.run import RunOptions, RunRequest
     from pycomfy.services.run.run import run as run_job
+    from pycomfy.services.run.serve import DEFAULT_PORT, ServeOptions
     from pycomfy.services.workspace import Workspace
 
     workspace = Workspace.open(engine=engine)
-    sizes = {"memory": memory, "tmp": tmp, "keep_free": keep_free}
+    sizes = {"memory": memory, "tmp": tmp, "keep_free": keep_free, "shm": shm}
     given = {name: parse_size(text, name) for name, text in sizes.items() if text is not None}
     limits = replace(workspace.limits, **given, **({} if pids is None else {"pids": pids}))
+    server = {"--port": port, "--env": env, "--api-key-file": api_key_file, "--state": state}
+    if serve:
+        of_jobs = {"-i": inputs, "--inputs": inputs_file, "--timeout": timeout, "--again": again}
+        _refuse(of_jobs, "is for one job, not for --serve")
+        serve_options = ServeOptions(
+            DEFAULT_PORT if port is None else port,
+            state,
+            _parse_variables(env),
+            api_key_file,
+            _parse_models(models),
+            gpus,
+            network,
+            limits,
+        )
+        run_server(workspace, name, serve_options, as_json=as_json)
+        return
+    _refuse(server, "needs --serve")
     options = RunOptions(output, _parse_models(models), gpus, network, limits)
     arguments = Arguments(_parse_inputs(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
@@ -152,6 +222,22 @@ def _parse_inputs(values: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{name} is given twice", param_hint="-i")
         texts[name] = text
     return texts
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    for name, value in options.items():
+        if value is not None and value != []:
+            raise typer.BadParameter(f"it {why}", param_hint=name)
+
+
+def _parse_variables(values: list[str] | None) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for value in values or ():
+        name, equals, text = value.partition("=")
+        if not equals and name not in os.environ:
+            raise typer.BadParameter(f"there is no variable {name} here: write {name}=VALUE", param_hint="--env")
+        found[name] = text if equals else None
+    return found
 
 
 def _parse_models(text: str) -> Path | Literal["auto"] | None:

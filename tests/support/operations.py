@@ -14,12 +14,13 @@ from pycomfy.progress import Task
 @dataclass
 class Recorder:
     """Remembers the titles of steps as they began, the last notes of those that ended well, and all remarks. `amounts`
-    are how much of each step was done, and its total."""
+    are how much of each step was done, and its total; `notes` are all notes."""
 
     begun: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     amounts: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def step(self, title: str, *, total: int | None = None, **more: object) -> Task:
         self.begun.append(title)
@@ -43,6 +44,7 @@ class _Step:
 
     def note(self, text: str) -> None:
         self._note = text
+        self._recorder.notes.append(text)
 
     def __enter__(self) -> Self:
         return self

@@ -8,8 +8,13 @@ import platform
 import secrets
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
+
+PYTHON = Path(sys.executable).resolve()
+
+PYTHON_MODULES = "http.server, json, os, signal, socketserver, threading, time, encodings.idna, encodings.latin_1"
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
@@ -21,9 +26,11 @@ def write_layout(
     compressed: bool = False,
     script: str | None = None,
     programs: tuple[str, ...] = (),
+    python: str | None = None,
 ) -> Path:
-    """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`. It has those
-    `programs` of this machine, too.
+    """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`, or this Python
+    running the program `python`, which may import what `PYTHON_MODULES` import. It has those `programs` of this
+    machine, too.
 
     `linked` puts the blobs elsewhere, as Nix does. No two images are the same: who removes one takes none from others.
     """
@@ -39,8 +46,10 @@ def write_layout(
             (blobs / digest).symlink_to(store / digest)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
-    layer = _shell_layer(script or "", programs)
+    layer = _shell_layer(script or python or "", programs, python is not None)
     entrypoint = ["/bin/sh", "-c"] if script is None else ["/bin/sh", "/script"]
+    if python is not None:
+        entrypoint = [str(PYTHON), "-S", "-B", "/script"]
     config = {
         "architecture": ARCHITECTURE,
         "os": "linux",
@@ -67,10 +76,21 @@ def write_layout(
     return layout
 
 
-def _shell_layer(script: str, programs: tuple[str, ...]) -> bytes:
+def _python_files() -> dict[str, Path]:
+    """This Python, and the files of the modules that `PYTHON_MODULES` import."""
+    code = (
+        f"import sys, {PYTHON_MODULES}\nfor m in list(sys.modules.values()): print(getattr(m, '__file__', None) or '')"
+    )
+    printed = subprocess.run([PYTHON, "-S", "-c", code], capture_output=True, text=True, check=True).stdout
+    return {path: Path(path) for path in (str(PYTHON), *printed.split()) if path.startswith("/")}
+
+
+def _shell_layer(script: str, programs: tuple[str, ...], python: bool) -> bytes:
     """The shell, more programs, and what the dynamic linker finds for them, at the same paths as here; and `script` as
     /script."""
     present = {f"/bin/{name}": Path(shutil.which(name) or name).resolve() for name in ("sh", *programs)}
+    modules = _python_files() if python else {}
+    present.update({name: path for name, path in modules.items() if path.suffix != ".py"})
     words = subprocess.run(["ldd", *present.values()], capture_output=True, text=True, check=True).stdout.split()
     libraries = {word: Path(word) for word in words if word.startswith("/") and word[-1] != ":"}
     out = io.BytesIO()
@@ -80,6 +100,7 @@ def _shell_layer(script: str, programs: tuple[str, ...]) -> bytes:
             folder.type, folder.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(folder)
         files = {name: path.resolve().read_bytes() for name, path in {**libraries, **present}.items()}
+        files.update({name: path.read_bytes() for name, path in modules.items()})
         for name, data in sorted({**files, "/script": script.encode()}.items()):
             entry = tarfile.TarInfo(name.lstrip("/"))
             entry.size, entry.mode = len(data), 0o755

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.gpus import explain_missing_gpus, inspect_gpus
 from pycomfy.adapters.io.atomic_files import RESERVED_BYTES
 from pycomfy.core.sizes import parse_size
-from pycomfy.errors import BadInput, MissingTool
+from pycomfy.errors import BadInput
+
+LOOPBACK = "127.0.0.1"
 
 USER = 1000
 """The user and group of the image."""
@@ -23,11 +26,13 @@ DEFAULT_PIDS = 8192
 """Far more than ComfyUI needs with a hundred cores, far less than a machine has."""
 
 MEMORY, TMP, PIDS = "PYCOMFY_CONTAINER_MEMORY", "PYCOMFY_CONTAINER_TMP", "PYCOMFY_CONTAINER_PIDS"
+SHM = "PYCOMFY_CONTAINER_SHM"
 """The variables that set limits for every container: they are the machine's, so no project has them."""
 
 LEAST_MEMORY = 32 << 20
 """With less, Python does not start."""
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MEMORY = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
@@ -35,14 +40,15 @@ _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a container may take of the machine. `memory` and `tmp`, the size of /tmp, are bytes, `pids` counts
-    processes and threads; None stands for a share that leaves the machine usable, 0 for no limit. `keep_free` bytes
-    have to stay free on the disk of /data."""
+    """What a container may take of the machine. `memory`, and the sizes of /tmp and /dev/shm, `tmp` and `shm`, are
+    bytes, `pids` counts processes and threads; None stands for a share that leaves the machine usable, 0 for no limit.
+    `keep_free` bytes have to stay free on the disk of /data."""
 
     memory: int | None = None
     tmp: int | None = None
     pids: int | None = None
     keep_free: int = RESERVED_BYTES
+    shm: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is not enough for any program: mostly a size without its unit. Raises `BadInput`."""
@@ -52,14 +58,18 @@ class Limits:
 
     def of_machine(self) -> "Limits":
         """Return the limits with a number in place of each None: nine tenths of the machine's memory, half of the
-        container's for /tmp, which lies in it, and 8192 processes and threads."""
+        container's for /tmp and a quarter for /dev/shm, which lie in it, and 8192 processes and threads."""
         total = machine_memory()
         memory = total * 9 // 10 if self.memory is None else self.memory
         tmp = (memory or total) // 2 if self.tmp is None else self.tmp
-        return Limits(memory, tmp, DEFAULT_PIDS if self.pids is None else self.pids, self.keep_free)
+        shm = (memory or total) // 4 if self.shm is None else self.shm
+        return Limits(memory, tmp, DEFAULT_PIDS if self.pids is None else self.pids, self.keep_free, shm)
 
 
 DEFAULT_LIMITS = Limits()
+
+SHARED = Path("/run/pycomfy")
+"""Where `ContainerSpec.shared` is in the container."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,12 @@ class ContainerSpec:
     mounted at /data and writable, `models` at /models and read-only, as is each of `model_files` (by its path below
     /models, where a file must exist already). `gpus` is "all", or device numbers or UUIDs with commas between;
     `network` is "none" or the engine's name of one. `mounts` are more folders by their path in the container, which are
-    read-only; with `program` that runs in place of the image's entrypoint."""
+    read-only; with `program` that runs in place of the image's entrypoint. `shared` is a folder that is mounted at
+    `SHARED` and writable, for a socket and the like. `publish` are a port of the loopback interface and the container's
+    port behind it. `environment` are variables; None stands for this process's value, which no other user can see.
+    `grace` is how many seconds it gets to end once its standard input has ended, if not those of every container.
+    `held` are open files that the engine's client has, too: so a lock lasts until the container has ended, also where
+    this process is killed."""
 
     image: str
     command: tuple[str, ...]
@@ -80,6 +95,11 @@ class ContainerSpec:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     program: str | None = None
     limits: Limits = DEFAULT_LIMITS
+    shared: Path | None = None
+    publish: tuple[int, int] | None = None
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    grace: float | None = None
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,8 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         raise BadInput(f'"{spec.network}" is not a network', where="network", fix='use "none", "bridge" or a name')
     devices = plan_gpus(engine, spec.gpus) if spec.gpus else []
     limits = spec.limits.of_machine()
-    shared = spec.models is not None or bool(spec.gpus) or bool(spec.mounts)
+    users = spec.models is not None or bool(spec.gpus) or bool(spec.mounts)
+    private = ",Z" if engine.selinux and not users else ""
     return engine.command(
         "run",
         f"--name={name}",
@@ -129,7 +150,7 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         "--cap-drop=all",
         "--security-opt=no-new-privileges",
         # The user's models and the driver's files keep their labels; relabelling them would be worse.
-        *(["--security-opt=label=disable"] if engine.selinux and shared else []),
+        *(["--security-opt=label=disable"] if engine.selinux and users else []),
         f"--network={spec.network}",
         *user.arguments,
         *plan_limits(engine),
@@ -137,7 +158,12 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         *([f"--pids-limit={limits.pids or -1}"] if engine.limits_pids else []),
         "--stop-timeout=3",
         f"--tmpfs=/tmp:{_plan_tmp(engine, user)}{f',size={limits.tmp}' if limits.tmp else ''}",
-        f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
+        # 0 is 64 MB to Docker.
+        f"--shm-size={limits.shm or machine_memory()}b",
+        f"--volume={_mountable(spec.data)}:/data:rw{private}",
+        *([f"--volume={_mountable(spec.shared)}:{SHARED}:rw{private}"] if spec.shared is not None else []),
+        *([f"--publish={LOOPBACK}:{spec.publish[0]}:{spec.publish[1]}"] if spec.publish is not None else []),
+        *(f"--env={_plan_variable(name, value)}" for name, value in spec.environment.items()),
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
         *(f"--volume={_mountable(file)}:{_mountable(Path('/models', at))}:ro" for at, file in spec.model_files.items()),
         *(f"--volume={_mountable(folder)}:{_mountable(Path(at))}:ro" for at, folder in spec.mounts.items()),
@@ -146,6 +172,15 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         spec.image,
         *spec.command,
     )
+
+
+def _plan_variable(name: str, value: str | None) -> str:
+    """Return NAME=VALUE, or NAME alone, whose value the engine takes from its own environment."""
+    if not _VARIABLE.fullmatch(name):
+        raise BadInput(f'"{name}" cannot be the name of a variable', where="env", fix="use letters, digits and _")
+    if value is not None and "\0" in value:
+        raise BadInput(f"the value of {name} has a zero byte", where="env", fix="leave it out")
+    return name if value is None else f"{name}={value}"
 
 
 def _plan_tmp(engine: Engine, user: User) -> str:
@@ -172,15 +207,11 @@ def plan_gpus(engine: Engine, gpus: str) -> list[str]:
     if not _GPUS.fullmatch(gpus):
         fix = 'use "all", or numbers or UUIDs with commas between'
         raise BadInput(f'"{gpus}" does not name GPUs', where="gpus", fix=fix)
-    if engine.kind == "docker" and (engine.nvidia_runtime or not engine.nvidia_cdi):
+    if engine.kind == "docker" and (engine.nvidia_runtime or (engine.remote and not engine.nvidia_cdi)):
         # Docker reads the value as CSV: the quotes keep the commas inside one field.
         return [f"--gpus={gpus}" if gpus == "all" else f'--gpus="device={gpus}"']
     if not engine.nvidia_cdi:
-        raise MissingTool(
-            "Podman has no description of the GPUs",
-            where="/etc/cdi",
-            fix="install nvidia-container-toolkit and run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",
-        )
+        raise explain_missing_gpus(engine, inspect_gpus())
     return [f"--device=nvidia.com/gpu={gpu}" for gpu in gpus.split(",")]
 
 
@@ -204,9 +235,9 @@ def read_limits(environment: Mapping[str, str]) -> Limits:
     pids = environment.get(PIDS, "")
     if pids and not re.fullmatch(r"\d{1,9}", pids):
         raise BadInput(f'"{pids}" is not a number', where=PIDS, fix="write a number, 0 for no limit")
-    memory, tmp = size(MEMORY), size(TMP)
+    memory, tmp, shm = size(MEMORY), size(TMP), size(SHM)
     try:
-        return Limits(memory, tmp, int(pids) if pids else None)
+        return Limits(memory, tmp, int(pids) if pids else None, shm=shm)
     except BadInput as e:
         e.where = MEMORY
         raise

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,8 @@ CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))
 @dataclass(frozen=True)
 class Engine:
     """`runtime` is the OCI runtime to use where the default one does not work; `nvidia_cdi` and `nvidia_runtime` are
-    the two ways to give a container a GPU; `limits_memory` and `limits_pids` say what it can limit here."""
+    the two ways to give a container a GPU, as far as they can be seen from here: the daemon of a `remote` one is
+    elsewhere, or in a machine of its own. `limits_memory` and `limits_pids` say what it can limit here."""
 
     kind: Kind
     version: tuple[int, ...] = ()
@@ -32,6 +34,7 @@ class Engine:
     nvidia_runtime: bool = False
     limits_memory: bool = True
     limits_pids: bool = True
+    remote: bool = False
 
     def command(self, *arguments: str) -> list[str]:
         """Return the argument list of one call."""
@@ -148,6 +151,7 @@ def describe_docker(info: Mapping[str, Any]) -> Engine:
         nvidia_runtime="nvidia" in (info.get("Runtimes") or {}) or shutil.which("nvidia-container-runtime") is not None,
         limits_memory=info.get("MemoryLimit") is not False,
         limits_pids=info.get("PidsLimit") is not False,
+        remote=bool(info.get("Name")) and info["Name"] != platform.node(),
     )
 
 

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.adapters.containers.engine import CDI_FOLDERS
+from pycomfy.adapters.containers.engine import CDI_FOLDERS, Engine
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.time_limit import time_limit
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import MissingTool, PycomfyError, suggest_retry
+
+INSTALL_DRIVER = "install NVIDIA's driver: `nvidia-smi` must work"
+INSTALL_TOOLKIT = "install nvidia-container-toolkit (1.14 or newer)"
+DESCRIBE = "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
+CONFIGURE = "`nvidia-ctk runtime configure --runtime=docker && systemctl restart docker`"
 
 _SECONDS = 8.0
 _MAX_SPEC = 16 << 20
@@ -62,6 +67,30 @@ def inspect_gpus(system: Path = Path("/"), cdi: Sequence[Path] = CDI_FOLDERS) ->
         Path(toolkit) if toolkit else None,
         tuple(_find_specs(cdi)),
     )
+
+
+def list_setups(kind: str, gpus: GpuInspection) -> tuple[str, ...]:
+    """Return what lets containers of this engine have the GPUs: alternatives, each with what has to be installed
+    first."""
+    ways = (CONFIGURE, DESCRIBE) if kind == "docker" else (DESCRIBE,)
+    return tuple(way if gpus.toolkit is not None else f"{INSTALL_TOOLKIT}, then as root {way}" for way in ways)
+
+
+def explain_missing_gpus(engine: Engine, gpus: GpuInspection) -> MissingTool:
+    """Return the error for GPUs that the engine cannot give to a container, with what to install."""
+    if not gpus.driver and not gpus.gpus and not engine.remote:
+        others = " and ".join(sorted(gpus.vendors - {"NVIDIA"}))
+        what = "this machine has no NVIDIA GPU" if not gpus.vendors else f"this machine's GPU is of {others}"
+        if "NVIDIA" in gpus.vendors:
+            what = "the driver of this machine's NVIDIA GPU is not loaded"
+        then = ", then ".join((INSTALL_DRIVER, list_setups(engine.kind, gpus)[0]))
+        return MissingTool(
+            what, where="/proc/driver/nvidia", fix=(then, suggest_retry("run", "on the CPU", gpus=False))
+        )
+    if engine.kind == "docker":
+        what = "Docker has neither NVIDIA's runtime nor a description of the GPUs (CDI)"
+        return MissingTool(what, where="docker info", fix=list_setups("docker", gpus))
+    return MissingTool("Podman has no description of the GPUs (CDI)", where="/etc/cdi", fix=list_setups("podman", gpus))
 
 
 def _vendors(devices: Path) -> frozenset[str]:

@@ -18,6 +18,7 @@ from typing import IO
 from pycomfy import operation
 from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
 from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.gpus import explain_missing_gpus, inspect_gpus
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import free_files, free_space, no_space, says_disk_is_full
 from pycomfy.adapters.io.temp_dirs import scratch_folder
@@ -87,6 +88,9 @@ _LINE_LIMIT = LineLimit()
 _CGROUP = re.compile(r"cgroup|memory\.(max|limit)|pids\.max|pids limit", re.IGNORECASE)
 """In what an engine says that cannot set limits, as in a container without a hierarchy of its own."""
 
+_NO_GPUS = re.compile(r"could not select device driver|unresolvable CDI devices|CDI device injection failed")
+"""In what an engine says that cannot give a container GPUs."""
+
 
 def run_container(
     engine: Engine,
@@ -103,9 +107,9 @@ def run_container(
 
     It is stopped and removed before this returns or raises, also on Ctrl-C, SIGTERM and SIGHUP, and when the operation
     is cancelled; what it writes until then is passed on, too. Raises `RunFailed` if the engine cannot start it,
-    `ContainerTimeout` after `limit` seconds, `NoSpace` when less is free on the disk of `spec.data` than its limits
-    say, or hardly a file more can be made there. Where the engine cannot limit memory or processes, that is reported,
-    and the container runs without.
+    `MissingTool` if it cannot give it GPUs, `ContainerTimeout` after `limit` seconds, `NoSpace` when less is free on
+    the disk of `spec.data` than its limits say, or hardly a file more can be made there. Where the engine cannot limit
+    memory or processes, that is reported, and the container runs without.
     """
     _report_missing_limits(engine)
     try:
@@ -145,10 +149,11 @@ def _run(
     user = plan_user(engine, os.getuid(), os.getgid())
     name = f"pycomfy-{secrets.token_hex(6)}"
     command = plan_run(engine, spec, name, user)
-    give_to(user, spec.data)
+    for mine in (spec.data, *([spec.shared] if spec.shared is not None else [])):
+        give_to(user, mine)
     # Conmon leaves a file `oom` where Podman was started, if the container's memory was used up.
     with process.signals_as_exceptions(), scratch_folder() as folder:
-        started = _start(command, str(folder))
+        started = _start(command, str(folder), spec.held)
         errors: deque[bytes] = deque(maxlen=60)
         on_line, on_error = takers
 
@@ -166,7 +171,11 @@ def _run(
             with cancel_scope().on_cancel(started.kill):
                 status = started.wait()
         except BaseException:
-            _stop(started, sinks)
+            grace = GRACE_PERIOD if spec.grace is None else spec.grace
+            if not _stop(started, sinks, grace):
+                # There may be no terminal any more.
+                with contextlib.suppress(OSError, ValueError):
+                    operation.report(f"warning: the container did not end within {grace:.0f} s, and was killed")
             raise
         finally:
             _remove(engine, name, started)
@@ -178,6 +187,8 @@ def _run(
         if says_disk_is_full(text):
             fix = f"`{engine.kind} image prune`"
             raise NoSpace(f"{engine.kind} has no space for the container", where=text[-1500:], fix=fix)
+        if spec.gpus and _NO_GPUS.search(text):
+            raise explain_missing_gpus(engine, inspect_gpus())
         last = text.rsplit("\n", 1)[-1] or "no message"
         fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
         raise RunFailed(f"{engine.kind} could not start the container: {last}", where=text[-1500:], fix=fix)
@@ -204,12 +215,14 @@ def _watch_disk(folder: Path, keep_free: int) -> Callable[[], None]:
     return watch
 
 
-def _start(command: list[str], folder: str) -> subprocess.Popen[bytes]:
+def _start(command: list[str], folder: str, held: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Start the engine in `folder`, and in a session of its own: Ctrl-C reaches us alone, and we end the container in
     order."""
     pipe = subprocess.PIPE
     try:
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, start_new_session=True)
+        return subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, start_new_session=True, pass_fds=held
+        )
     except FileNotFoundError as e:
         raise process.missing(command[0]) from e
 
@@ -313,11 +326,11 @@ def _write(stdin: IO[bytes], rest: memoryview) -> memoryview:
         return rest[:0]
 
 
-def _stop(started: subprocess.Popen[bytes], sinks: dict[IO[bytes], _Lines]) -> None:
-    """Close its standard input, upon which the runtime inside ends, and wait for that."""
+def _stop(started: subprocess.Popen[bytes], sinks: dict[IO[bytes], _Lines], grace: float) -> bool:
+    """Close its standard input, upon which the runtime inside ends, and wait for that; return whether it did."""
     with contextlib.suppress(OSError):
         _pipe(started.stdin).close()
-    deadline = time.monotonic() + GRACE_PERIOD
+    deadline = time.monotonic() + grace
     # A full pipe would keep it from ending; and it says what it leaves.
     with selectors.DefaultSelector() as selector:
         for stream, sink in sinks.items():
@@ -330,8 +343,11 @@ def _stop(started: subprocess.Popen[bytes], sinks: dict[IO[bytes], _Lines]) -> N
                 # Why it is stopped is known already.
                 with contextlib.suppress(Exception, Cancelled):
                     key.data.feed(data)
-    with contextlib.suppress(subprocess.TimeoutExpired):
+    try:
         started.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _remove(engine: Engine, name: str, started: subprocess.Popen[bytes]) -> None:

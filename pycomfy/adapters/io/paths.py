@@ -27,6 +27,11 @@ class Paths:
         return self.data / "unsaved"
 
     @property
+    def served(self) -> Path:
+        """What servers keep, a folder for each version: jobs, their files and outputs."""
+        return self.data / "served"
+
+    @property
     def dry_runs(self) -> Path:
         """The copies in which dry runs work."""
         return self.cache / "dry-runs"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pycomfy.adapters.containers.engine import Engine, parse_version
-from pycomfy.adapters.containers.gpus import Gpu, GpuInspection
+from pycomfy.adapters.containers.gpus import Gpu, GpuInspection, list_setups
 from pycomfy.errors import BadConfig
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import Finding
@@ -11,10 +11,6 @@ from pycomfy.services.doctor.subjects import GPU, GPU_CONTAINERS, GPU_DRIVER
 
 OLDEST_DRIVER, FULL_DRIVER = (525,), (570,)
 """For CUDA 12.8: by its minor version compatibility, and for all of it. See docs/how-to/gpu.md."""
-
-_TOOLKIT = "install nvidia-container-toolkit (1.14 or newer)"
-_DESCRIBE = "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
-_CONFIGURE = "`nvidia-ctk runtime configure --runtime=docker && systemctl restart docker`"
 
 
 def check_gpu(examination: Examination) -> Iterator[Finding]:
@@ -72,20 +68,20 @@ def judge_containers(gpus: GpuInspection, engine: Engine | None) -> Finding:
         "toolkit": None if gpus.toolkit is None else str(gpus.toolkit),
         "docker_runtime": engine is not None and engine.nvidia_runtime,
     }
-    describe = _DESCRIBE if gpus.toolkit is not None else f"{_TOOLKIT}, then as root {_DESCRIBE}"
-    configure = _CONFIGURE if gpus.toolkit is not None else f"{_TOOLKIT}, then as root {_CONFIGURE}"
     if engine is None:
         return GPU_CONTAINERS.note("no container engine works, so none can be given a GPU", facts=facts)
     if engine.kind == "docker" and (engine.nvidia_runtime or gpus.specs):
         return GPU_CONTAINERS.ok("through NVIDIA's runtime" if engine.nvidia_runtime else "through CDI", facts=facts)
     if engine.kind == "docker":
         what = "Docker has neither NVIDIA's runtime nor a description of the GPUs (CDI)"
-        return GPU_CONTAINERS.warning(what, fix=(configure, describe), facts=facts)
+        return GPU_CONTAINERS.warning(what, fix=list_setups("docker", gpus), facts=facts)
     if not gpus.specs:
-        return GPU_CONTAINERS.warning("Podman has no description of the GPUs (CDI)", fix=describe, facts=facts)
+        return GPU_CONTAINERS.warning(
+            "Podman has no description of the GPUs (CDI)", fix=list_setups("podman", gpus), facts=facts
+        )
     if made_for and gpus.driver and gpus.driver not in made_for:
         what = f"their description (CDI) is for driver {', '.join(sorted(made_for))}, and {gpus.driver} is loaded"
-        return GPU_CONTAINERS.warning(what, fix=describe, facts=facts)
+        return GPU_CONTAINERS.warning(what, fix=list_setups("podman", gpus), facts=facts)
     return GPU_CONTAINERS.ok("through CDI", facts=facts)
 
 

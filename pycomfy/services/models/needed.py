@@ -104,14 +104,16 @@ def pull_models(workspace: Workspace, target: str) -> PullResult:
     )
 
 
-def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
+def view_models(workspace: Workspace, reference: Reference, *, partial: bool = False) -> ModelView | None:
     """Return the models of a version as a folder; None if it needs none. Raises `NotFound`, which names those that are
-    not here."""
+    not here; with `partial` they are left out."""
     lock, _ = _read_version(workspace, reference)
     if not lock.models:
         return None
     store = workspace.models
     missing = store.list_missing(lock.models)
+    if missing and partial:
+        return make_view(store, [model for model in lock.models if model not in missing])
     if missing:
         names = ", ".join(m.location for m in missing[:MAX_NAMED])
         more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""

@@ -166,7 +166,7 @@ def run_image(
     saved, also where this raises."""
     began = time.monotonic()
     options = request.options
-    view = _find_models(options)
+    view = find_models(options.models)
     _check_output_folder(options.output)
     workflow, _, version = name.partition("@")
     with operation.step(f"Load {name} into {engine.kind}") as task:
@@ -244,11 +244,11 @@ def _job_folder(workspace: Workspace) -> Iterator[Path]:
         yield folder
 
 
-def _find_models(options: RunOptions) -> ModelView | None:
-    """What is mounted as /models."""
-    if not isinstance(options.models, Path):
-        return options.models if isinstance(options.models, ModelView) else None
-    if not options.models.is_dir():
+def find_models(models: Path | Literal["auto"] | ModelView | None) -> ModelView | None:
+    """Return what is mounted as /models. Raises `BadInput` for a folder that is not there."""
+    if not isinstance(models, Path):
+        return models if isinstance(models, ModelView) else None
+    if not models.is_dir():
         fix = suggest_retry("run", "the folder with the models", models=Placeholder("DIR"))
-        raise BadInput("no such folder", where=str(options.models), fix=fix)
-    return ModelView(options.models)
+        raise BadInput("no such folder", where=str(models), fix=fix)
+    return ModelView(models)

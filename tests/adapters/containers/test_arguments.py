@@ -70,6 +70,30 @@ def test_more_folders_are_mounted_read_only_and_another_program_runs() -> None:
         plan(PODMAN, replace(SPEC, mounts={"/opt/editor": Path("/x:y")}))
 
 
+def test_what_a_server_needs_is_said_and_nothing_more() -> None:
+    spec = replace(
+        SPEC,
+        shared=Path("/tmp/s"),
+        publish=(8080, 8000),
+        environment={"A": "b c=d\ne", "SECRET": None},
+        network="bridge",
+    )
+    command = plan(PODMAN, spec)
+    assert "--volume=/tmp/s:/run/pycomfy:rw" in command
+    assert "--publish=127.0.0.1:8080:8000" in command
+    assert "--env=A=b c=d\ne" in command and "--env=SECRET" in command
+    assert {*command} - {*plan(PODMAN)} == {
+        *(part for part in command if part.startswith(("--env", "--publish", "--network"))),
+        "--volume=/tmp/s:/run/pycomfy:rw",
+    }
+    assert "--volume=/tmp/s:/run/pycomfy:rw,Z" in plan(replace(PODMAN, selinux=True), spec)
+    for name in ("", "A=B", "1A", "-e", "A B", "A\n"):
+        with pytest.raises(BadInput, match="name of a variable"):
+            plan(PODMAN, replace(SPEC, environment={name: "x"}))
+    with pytest.raises(BadInput, match="zero byte"):
+        plan(PODMAN, replace(SPEC, environment={"A": "x\0"}))
+
+
 def test_labels_are_kept_only_where_something_of_the_user_is_mounted() -> None:
     strict = replace(PODMAN, selinux=True)
     assert "--volume=/jobs/1:/data:rw,Z" in plan(strict)
@@ -91,9 +115,10 @@ def test_a_network_is_a_plain_name(network: str) -> None:
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_text_becomes_an_option_of_its_own(gpus: str, network: str) -> None:
-    plain = len(plan(DOCKER))
+    docker = replace(DOCKER, nvidia_runtime=True)
+    plain = len(plan(docker))
     try:
-        command = plan(DOCKER, replace(SPEC, gpus=gpus or None, network=network))
+        command = plan(docker, replace(SPEC, gpus=gpus or None, network=network))
     except BadInput:
         return
     assert len(command) == plain + bool(gpus)
@@ -108,9 +133,15 @@ def test_gpus_go_through_cdi_or_the_nvidia_runtime() -> None:
     assert plan_gpus(replace(DOCKER, nvidia_runtime=True), "all") == ["--gpus=all"]
     assert plan_gpus(replace(DOCKER, nvidia_runtime=True, nvidia_cdi=True), "0,1") == ['--gpus="device=0,1"']
     assert plan_gpus(replace(DOCKER, nvidia_cdi=True), "0") == ["--device=nvidia.com/gpu=0"]
-    with pytest.raises(MissingTool, match="no description of the GPUs") as caught:
-        plan_gpus(PODMAN, "all")
-    assert "nvidia-ctk cdi generate" in caught.value.fix
+    elsewhere = replace(DOCKER, remote=True)
+    assert plan_gpus(elsewhere, "all") == ["--gpus=all"], "what its daemon has cannot be seen from here"
+
+
+@pytest.mark.parametrize("engine", [PODMAN, DOCKER])
+def test_gpus_without_a_way_to_a_container_are_refused_with_what_to_install(engine: Engine) -> None:
+    with pytest.raises(MissingTool) as caught:
+        plan_gpus(engine, "all")
+    assert "nvidia-ctk" in caught.value.fix
 
 
 def test_the_image_user_can_write_to_the_mounted_folder_whoever_runs_it() -> None:
@@ -133,10 +164,13 @@ def test_a_container_gets_a_share_of_the_machine_or_what_it_is_given(engine: Eng
     memory = machine_memory() * 9 // 10
     assert f"--memory={memory}b" in command and "--pids-limit=8192" in command
     assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(f",size={memory // 2}") for part in command)
-    command = plan(engine, replace(SPEC, limits=Limits(memory=8 << 30, tmp=1 << 30, pids=100)))
+    assert f"--shm-size={memory // 4}b" in command
+    command = plan(engine, replace(SPEC, limits=Limits(memory=8 << 30, tmp=1 << 30, pids=100, shm=3 << 30)))
+    assert f"--shm-size={3 << 30}b" in command
     assert f"--memory={8 << 30}b" in command and "--pids-limit=100" in command
     assert any(part.endswith(f",size={1 << 30}") for part in command)
-    command = plan(engine, replace(SPEC, limits=Limits(memory=0, tmp=0, pids=0)))
+    command = plan(engine, replace(SPEC, limits=Limits(memory=0, tmp=0, pids=0, shm=0)))
+    assert f"--shm-size={machine_memory()}b" in command, "all of its memory: Docker takes 0 for 64 MB"
     assert not any(part.startswith("--memory") for part in command) and "--pids-limit=-1" in command
 
 
@@ -156,7 +190,8 @@ def test_the_memory_of_this_machine_is_less_in_a_container(tmp_path: Path) -> No
 def test_limits_are_read_from_the_environment() -> None:
     assert read_limits({}) == Limits()
     set_ = {"PYCOMFY_CONTAINER_MEMORY": "24G", "PYCOMFY_CONTAINER_TMP": "512MiB", "PYCOMFY_CONTAINER_PIDS": "0"}
-    assert read_limits(set_) == Limits(24 << 30, 512 << 20, 0)
+    set_["PYCOMFY_CONTAINER_SHM"] = "2G"
+    assert read_limits(set_) == Limits(24 << 30, 512 << 20, 0, shm=2 << 30)
     for name, text in (("MEMORY", "much"), ("TMP", "-1"), ("PIDS", "1e9"), ("PIDS", "-1")):
         with pytest.raises(BadInput) as caught:
             read_limits({f"PYCOMFY_CONTAINER_{name}": text})

@@ -1,9 +1,11 @@
 import stat
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from pycomfy.adapters.containers.gpus import CdiSpec, Gpu, inspect_gpus
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.gpus import CdiSpec, Gpu, GpuInspection, explain_missing_gpus, inspect_gpus
 
 MODULE = (
     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 01:44:30 UTC 2024\nGCC version: 12.2.0\n"
@@ -81,3 +83,25 @@ def test_descriptions_are_found_with_the_driver_they_are_for(system: Path) -> No
     (folder / "notes.txt").write_text("nvidia.com/gpu")
     found = inspect_gpus(system, [folder, system / "none"])
     assert found.specs == (CdiSpec(folder / "nvidia.yaml", "550.54.14"), CdiSpec(folder / "plain.json"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "what", "steps"),
+    [
+        ("podman", GpuInspection(), "no NVIDIA GPU", ("driver", "nvidia-container-toolkit", "cdi generate")),
+        ("podman", GpuInspection(frozenset({"AMD"})), "GPU is of AMD", ("driver",)),
+        ("docker", GpuInspection(frozenset({"NVIDIA"})), "not loaded", ("driver", "toolkit", "configure")),
+        ("podman", GpuInspection(driver="580.1"), "no description", ("nvidia-container-toolkit", "cdi generate")),
+        ("podman", GpuInspection(driver="580.1", toolkit=Path("/usr/bin/nvidia-ctk")), "no desc", ("cdi generate",)),
+        ("docker", GpuInspection(driver="580.1"), "neither", ("install", "runtime configure", "restart docker")),
+        ("docker", GpuInspection(gpus=(Gpu("H100"),), toolkit=Path("/x")), "neither", ("runtime configure",)),
+    ],
+)
+def test_what_has_to_be_installed_for_gpus_is_said_in_order(
+    kind: Literal["podman", "docker"], found: GpuInspection, what: str, steps: tuple[str, ...]
+) -> None:
+    error = explain_missing_gpus(Engine(kind), found)
+    assert what in error.what
+    at = [str(error.fixes[0]).find(step) for step in steps]
+    assert -1 not in at and at == sorted(at), error.fixes
+    assert ("install" in str(error.fixes[0])) == (found.toolkit is None)
