@@ -15,7 +15,8 @@ import uvicorn
 
 from .api.app import make_app
 from .api.state import Gateway
-from .assets.model import Asset, NewAsset
+from .assets.addresses import Trusted
+from .assets.fetch import Fetcher, FetchPolicy
 from .assets.store import AssetStore
 from .comfyui.instance import Instance
 from .events import Failure
@@ -26,6 +27,7 @@ from .jobs.housekeeping import keep_house, put_right
 from .jobs.hub import Hub
 from .jobs.keeping import AssetKeeper, GraphStager, describe
 from .jobs.live import Live
+from .jobs.model import Job
 from .jobs.sqlite import SqliteStore, StoreSettings
 from .model_links import follow_models
 from .places import Places
@@ -131,14 +133,22 @@ async def open_gateway(places: Places, settings: Settings) -> AsyncIterator[Gate
         if store.set_aside is not None:
             log.error("the record of jobs was damaged (%s): it is now %s", store.reason, store.set_aside)
         assets = await stack.enter_async_context(AssetStore.open(places.data / "assets", quota=settings.keep_bytes))
+        trusted = Trusted.parse(settings.fetch_hosts)
+        policy = FetchPolicy(settings.max_upload, trusted, allow_http=settings.fetch_http)
+        fetcher = Fetcher(assets, policy)
+
+        async def end(job: Job) -> None:
+            assets.release(job.id)
+
         dispatcher = Dispatcher(
             store,
             live,
             AssetKeeper(assets, project),
             GraphStager(assets, places),
             describe=lambda job: describe(project, job, os.environ),
+            on_end=end,
         )
-        gateway = Gateway(settings, project, store, assets, hub, live, dispatcher, instances, places.data, _NoFetcher())
+        gateway = Gateway(settings, project, store, assets, hub, live, dispatcher, instances, places.data, fetcher)
         await put_right(gateway)
         tasks = [
             *(asyncio.create_task(instance.keep_running()) for instance in instances),
@@ -152,14 +162,6 @@ async def open_gateway(places: Places, settings: Settings) -> AsyncIterator[Gate
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait({task})
-
-
-class _NoFetcher:
-    async def fetch(self, url: str, new: NewAsset, *, sha256: str | None = None) -> Asset:
-        raise ValueError("addresses are not taken")
-
-    async def read_data_uri(self, uri: str, new: NewAsset) -> Asset:
-        raise ValueError("data URIs are not taken")
 
 
 def _show_line(instance: str, line: str) -> None:

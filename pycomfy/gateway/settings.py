@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from .assets.addresses import Trusted
 
 PREFIX = "PYCOMFY_"
 
@@ -15,6 +17,11 @@ def _split(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A list, separated by commas."""
+
+
+def _check_hosts(entries: tuple[str, ...]) -> tuple[str, ...]:
+    Trusted.parse(entries)
+    return entries
 
 
 class BadSettings(Exception):
@@ -58,7 +65,10 @@ class Settings(BaseModel):
     fetch_models: bool = Field(False, description="download models that are missing, and verify them")
     warmup: str = Field("", description="1: run the workflow once before ready; or a file with a graph")
 
-    fetch_hosts: Names = Field((), description="private hosts that inputs may be fetched from all the same")
+    fetch_hosts: Annotated[Names, AfterValidator(_check_hosts)] = Field(
+        (), description="private hosts that inputs may be fetched from all the same: HOST, HOST:PORT or a network"
+    )
+    fetch_http: bool = Field(False, description="fetch inputs by http, too, where their address says so")
     webhook_secret: str = Field("", description="secret that signs webhooks (whsec_…); empty: none are sent")
     storage: str = Field("", description="where outputs are put: s3://BUCKET/PREFIX or https://…; empty: kept here")
 

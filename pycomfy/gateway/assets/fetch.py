@@ -16,7 +16,7 @@ from yarl import URL
 
 from .addresses import Trusted, is_public
 from .data_uri import is_data_uri, parse_data_uri
-from .model import AssetError, HashMismatch, NewAsset, TooLarge
+from .model import Asset, AssetError, HashMismatch, NewAsset, TooLarge
 from .store import AssetStore, Received
 
 MAX_URL = 8192
@@ -68,21 +68,26 @@ class Fetcher:
         self._given_tls = tls
         self._resolver = resolver
 
-    async def fetch(self, source: str, new: NewAsset, *, sha256: str | None = None) -> Received:
-        """The asset of what is at an https URL, or in a data URI. `sha256` is in hexadecimal.
+    async def fetch(self, url: str, new: NewAsset, *, sha256: str | None = None) -> Asset:
+        """What is at an https URL, or in a data URI. `sha256` is in hexadecimal.
 
         What `new` says of type and name goes before what the other side says.
         Raises `Forbidden`, `FetchFailed`, `BadDataURI`, `TooLarge`, `HashMismatch`, `NoSpace`: nothing is kept.
         """
-        if is_data_uri(source):
-            media_type, data = parse_data_uri(source, self._policy.limit)
-            _check(hashlib.sha256(data).hexdigest(), sha256)
-            return await self._store.receive([data], replace(new, content_type=new.content_type or media_type))
+        if is_data_uri(url):
+            return await self.read_data_uri(url, new, sha256=sha256)
         try:
             async with asyncio.timeout(self._policy.timeout):
-                return await self._follow(self._parse(source), new, sha256)
+                return (await self._follow(self._parse(url), new, sha256)).asset
         except TimeoutError:
             raise FetchFailed("the file did not come in time") from None
+
+    async def read_data_uri(self, uri: str, new: NewAsset, *, sha256: str | None = None) -> Asset:
+        """Raises `BadDataURI`, `TooLarge`, `HashMismatch`, `NoSpace`."""
+        media_type, data = parse_data_uri(uri, self._policy.limit)
+        _check(hashlib.sha256(data).hexdigest(), sha256)
+        new = replace(new, content_type=new.content_type or media_type)
+        return (await self._store.receive([data], new)).asset
 
     async def _follow(self, url: URL, new: NewAsset, sha256: str | None) -> Received:
         new = replace(new, file_path=new.file_path or url.name or None)

@@ -124,12 +124,16 @@ class AssetStore:
                 if len(pending) >= _PIECE:
                     await _in_thread(incoming.write, bytes(pending))
                     pending.clear()
-            await _in_thread(incoming.complete, bytes(pending), durable=True)
+            durable = new.job is None
+            await _in_thread(incoming.complete, bytes(pending), durable=durable)
             if expected is not None and incoming.hash != expected:
                 raise HashMismatch(f"the bytes have the hash {incoming.hash}, not {expected}")
-            return await self._run(self._keep, incoming, new, durable=True)
+            received = await self._run(self._keep, incoming, new, durable=durable)
         finally:
             incoming.discard()
+        if not durable:
+            self._sync_soon(received.asset.hash)
+        return received
 
     async def adopt(self, path: Path, new: NewAsset) -> Asset:
         """Keep a copy of a file that is there as it is now; the file may be changed or go afterwards.

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pycomfy.gateway.assets.addresses import Trusted, is_public
 from pycomfy.gateway.assets.data_uri import BadDataURI, parse_data_uri
 from pycomfy.gateway.assets.fetch import Fetcher, FetchFailed, FetchPolicy, Forbidden
-from pycomfy.gateway.assets.model import AssetError, HashMismatch, NewAsset, TooLarge
-from pycomfy.gateway.assets.store import AssetStore, Received
+from pycomfy.gateway.assets.model import Asset, AssetError, HashMismatch, NewAsset, TooLarge
+from pycomfy.gateway.assets.store import AssetStore
 
 PICTURE = os.urandom(300_000)
 
@@ -143,7 +143,7 @@ class Bench:
     names: Names
     policy: FetchPolicy = POLICY
 
-    async def fetch(self, source: str, *, sha256: str | None = None, tls: ssl.SSLContext | None = None) -> Received:
+    async def fetch(self, source: str, *, sha256: str | None = None, tls: ssl.SSLContext | None = None) -> Asset:
         if tls is None:
             tls = ssl.create_default_context()
             ca.configure_trust(tls)
@@ -167,9 +167,9 @@ def on_bench(folder: Path, use: Any, **policy: Any) -> None:
 
 def test_a_file_comes_as_it_is(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
-        received = await bench.fetch(bench.site.url("/a/p%20q.png?token=x%2Fy+z#part"))
-        assert bench.store.path(received.asset).read_bytes() == PICTURE
-        assert (received.asset.content_type, received.asset.file_path) == ("image/png", "p q.png")
+        asset = await bench.fetch(bench.site.url("/a/p%20q.png?token=x%2Fy+z#part"))
+        assert bench.store.path(asset).read_bytes() == PICTURE
+        assert (asset.content_type, asset.file_path) == ("image/png", "p q.png")
         assert bench.site.asked == [f"files.test:{bench.site.tls_port} /a/p%20q.png?token=x%2Fy+z"]
         right = hashlib.sha256(PICTURE).hexdigest()
         await bench.fetch(bench.site.url("/p.png"), sha256=right.upper())
@@ -191,8 +191,8 @@ def test_a_packed_file_is_unpacked_within_the_limit(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         await bench.refused(bench.site.url("/bomb"), TooLarge)
         await bench.refused(bench.site.url("/endless"), TooLarge)
-        received = await bench.fetch(bench.site.url("/packed"))
-        assert bench.store.path(received.asset).read_bytes() == PICTURE
+        asset = await bench.fetch(bench.site.url("/packed"))
+        assert bench.store.path(asset).read_bytes() == PICTURE
 
     on_bench(tmp_path, use)
 
@@ -330,14 +330,14 @@ def test_a_redirect_from_https_to_http_is_refused_even_where_http_is_allowed(tmp
         with pytest.raises(Forbidden, match="from https to http"):
             await bench.fetch(bench.site.url(f"/to?{plain}"))
         up = await bench.fetch(f"http://files.test:{bench.site.port}/to?{bench.site.url('/p.png')}")
-        assert up.asset.size == len(PICTURE)
+        assert up.size == len(PICTURE)
 
     on_bench(tmp_path, use, allow_http=True)
 
 
 def test_redirects_are_followed_so_far(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
-        assert (await bench.fetch(bench.site.url("/again/5"))).asset.size == len(PICTURE)
+        assert (await bench.fetch(bench.site.url("/again/5"))).size == len(PICTURE)
         with pytest.raises(FetchFailed, match="more than 5 redirects"):
             await bench.fetch(bench.site.url("/again/6"))
 
@@ -364,7 +364,7 @@ def test_a_name_that_changes_its_address_is_no_way_in(tmp_path: Path) -> None:
 def test_of_several_addresses_only_an_allowed_one_is_used(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         bench.names.known["rebind.test"] = [["10.0.0.1", "169.254.169.254", "127.0.0.1"]]
-        assert (await bench.fetch(bench.site.url("/p.png", "rebind.test"))).asset.size == len(PICTURE)
+        assert (await bench.fetch(bench.site.url("/p.png", "rebind.test"))).size == len(PICTURE)
 
     on_bench(tmp_path, use, trusted=Trusted.parse(["127.0.0.0/8"]))
 
@@ -518,9 +518,9 @@ def test_the_limit_of_a_data_uri_is_exact(data: bytes, packed: bool) -> None:
 
 def test_a_data_uri_is_an_input(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
-        received = await bench.fetch("data:image/webp;base64," + base64.b64encode(PICTURE).decode())
-        assert (received.asset.content_type, received.asset.suffix) == ("image/webp", ".webp")
-        assert bench.store.path(received.asset).read_bytes() == PICTURE
+        asset = await bench.fetch("data:image/webp;base64," + base64.b64encode(PICTURE).decode())
+        assert (asset.content_type, asset.suffix) == ("image/webp", ".webp")
+        assert bench.store.path(asset).read_bytes() == PICTURE
         with pytest.raises(TooLarge):
             await bench.fetch("data:," + "x" * (1 << 20) + "x")
 
