@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import count, duration, size
@@ -18,6 +19,7 @@ _MAX_NAMES = 5
 
 if TYPE_CHECKING:
     from pycomfy.services.build.build import BuildResult
+    from pycomfy.services.build.plan import PlannedBuild
 
 
 def build(
@@ -44,6 +46,7 @@ def build(
     ] = True,
     jobs: Jobs = 0,
     sandbox: Sandbox = True,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build a workflow's image, verify it, and record it as a version.
@@ -56,6 +59,7 @@ def build(
     from pycomfy.adapters.nix.settings import NixSettings
     from pycomfy.services.build.build import BuildRequest
     from pycomfy.services.build.build import build as build_image
+    from pycomfy.services.build.plan import plan_build
     from pycomfy.services.workspace import Workspace
 
     request = BuildRequest(
@@ -67,8 +71,21 @@ def build(
         message=message,
         archive=archive,
     )
-    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine)
-    for_each(workflow, lambda one: build_image(workspace, replace(request, workflow=one)), _show, as_json=as_json)
+    opened = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine)
+    with maybe_dry(opened, dry=dry, fetches=True) as workspace:
+        requests = {one: replace(request, workflow=one) for one in workflow}
+        if dry:
+            for_each(workflow, lambda one: plan_build(workspace, requests[one]), _show_plan, as_json=as_json)
+        else:
+            for_each(workflow, lambda one: build_image(workspace, requests[one]), _show, as_json=as_json)
+
+
+def _show_plan(plan: "PlannedBuild") -> None:
+    word = "a new version" if plan.new else "the same as before"
+    print_line(f"{plan.name}@{plan.version}, {word}, for {plan.platform}")
+    absent = f"{plan.absent} to be fetched or made, {size(plan.absent_size)}" if plan.absent else "all are here"
+    print_line(f"  sources  {plan.sources}, {absent}")
+    print_line(f"  layers   {', '.join(plan.layers) + ' to be built' if plan.layers else 'nothing to build'}")
 
 
 def _show(result: "BuildResult") -> None:

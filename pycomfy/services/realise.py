@@ -282,11 +282,11 @@ def _build(workspace: Workspace, project: Project, plan: BuildPlan, log: Path, t
     with operation.step(title, total=len(layers) or None) as task:
         made = nix_build(workspace.nix, plan, log, _LayerProgress(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
-    return RealisedImage(Path(made[0]), frozenset(_layer_name(name) for name in layers))
+    return RealisedImage(Path(made[0]), frozenset(layer_name(name) for name in layers))
 
 
-def _layer_name(derivation: str) -> str:
-    """`layer-a-torch` → `torch`; the letter only orders builds."""
+def layer_name(derivation: str) -> str:
+    """Return the name of a layer: `layer-a-torch` → `torch`; the letter only orders builds."""
     return derivation.split("-", 2)[2]
 
 
@@ -300,7 +300,7 @@ class _LayerProgress:
     def __call__(self, event: Event) -> None:
         if not event.name.startswith("layer-"):
             return
-        name = _layer_name(event.name)
+        name = layer_name(event.name)
         if event.kind == "build":
             self.running.append(name)
         elif event.kind == "built" and name in self.running:

@@ -29,13 +29,23 @@ def test_each_workflow_of_a_folder_has_its_own_versions(workshop: Workshop, root
         return done
 
     options = ("--locked", "--no-prove", "--no-archive", "--json")
+    plans = run("build", "card.json", "plain.json", *options, "--dry-run").json()
+    assert not (workshop.folder / "home" / "library.git").exists() and run("log").out == ""
     first = run("build", "card.json", "plain.json", *options).json()
+    assert [(p["name"], p["version"], p["new"]) for p in plans] == [("card", 1, True), ("plain", 1, True)]
+    assert len(plans[0]["layers"]) == first[0]["layers_built"]
     assert [(r["name"], r["version"], r["new"]) for r in first] == [("card", 1, True), ("plain", 1, True)]
     newer = lock.model_copy(update={"name": "plain", "as_of": "2025-07-01T00:00:00Z"})
     (folder / "plain.lock").write_text(render_lock(newer))
+    plans = run("build", "plain.json", "card.json", *options, "--dry-run").json()
+    assert [(p["name"], p["version"], p["new"]) for p in plans] == [("plain", 2, True), ("card", 1, False)]
+    assert [(p["absent"], p["absent_size"]) for p in plans] == [(0, 0)] * 2 and plans[1]["layers"] == []
     second = run("build", "plain.json", "card.json", *options).json()
+    assert len(plans[0]["layers"]) == second[0]["layers_built"]
     assert [(r["name"], r["version"], r["new"]) for r in second] == [("plain", 2, True), ("card", 1, False)]
     assert [(one["name"], one["version"]) for one in run("log", "card", "--json").json()] == [("card", 1)]
+    told = run("build", "card.json", "--no-prove", "--dry-run").out
+    assert told.startswith("card@1, the same as before, for linux/amd64\n") and "nothing to build" in told
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["card.json", "card.lock", "plain.json", "plain.lock", "pycomfy.toml"]
     )
