@@ -243,7 +243,7 @@ def test_trying_again_says_what_to_change_in_the_command_that_was_called(
         (["build", "w"], suggest_retry("restore", offline=False, to="x"), "pycomfy restore 'NAME[@V]' --to x"),
         (["build", "w"], suggest_retry("lock", name="x"), "pycomfy lock WORKFLOW --name x"),
         (["nope"], suggest_retry("archive gc", dry=True), "pycomfy archive gc --dry-run"),
-        (["build", "w"], suggest_retry("archive gc", dry=True), "pycomfy archive gc --dry-run"),
+        (["show", "w"], suggest_retry("archive gc", dry=True), "pycomfy archive gc --dry-run"),
         ([], suggest_retry("lock", prefer="-x"), "pycomfy lock WORKFLOW --prefer -x"),
     ],
 )
