@@ -159,7 +159,7 @@ class Subscription:
         now = max(self._channel.last, self._channel.missing)
         latest = (self._channel.slots.get(slot) for slot in ("progress", "preview"))
         self._pending = [Event(now, "snapshot", {})]
-        self._pending += [Event(now, event.name, event.data, event.size, event._encoded) for event in latest if event]
+        self._pending += [Event(now, event.name, event.data, event.size) for event in latest if event]
         self._seen = now
 
     def _next(self) -> Event | None:
@@ -275,4 +275,6 @@ def _size(value: object) -> int:
         return 64 + sum(_size(key) + _size(item) for key, item in value.items())
     if isinstance(value, list | tuple):
         return 32 + sum(_size(item) for item in value)
+    if hasattr(value, "__dict__"):  # a model, or a dataclass
+        return _size(value.__dict__)
     return 16

@@ -554,6 +554,17 @@ class JobStoreContract:
         await store.release(job.id, 1, reason=LOST)
         await asyncio.wait_for(waiting, 60)
 
+    async def test_who_waits_is_not_woken_by_what_was_claimed(self, store: JobStore) -> None:
+        await add(store, "", "")
+        await claim(store)
+        await claim(store)
+        assert await store.claim("w", lease=30) is None
+        waiting = asyncio.ensure_future(store.wait(600))
+        for _ in range(10):
+            await store.counts()
+        assert not waiting.done()
+        waiting.cancel()
+
     async def test_a_wait_is_over_without_a_job(self, store: JobStore) -> None:
         assert await store.claim("w", lease=30) is None
         await store.wait(0.01)

@@ -6,6 +6,8 @@ import itertools
 import pytest
 
 from pycomfy.gateway.jobs.hub import Event, Hub, HubLimits, Subscription
+from pycomfy.gateway.jobs.model import Job, JobRequest
+from tests.support.moments import NOW
 
 pytestmark = pytest.mark.anyio
 
@@ -212,6 +214,26 @@ async def test_a_form_is_encoded_once_for_all_readers(hub: Hub) -> None:
     hub.publish("a", "status", {"n": 7})
     assert [drain(reader)[0].encoded("v1", encode) for reader in readers] == [b"7"] * 5
     assert len(calls) == 1
+
+
+async def test_a_snapshot_that_is_told_again_has_its_new_id_in_every_form(hub: Hub) -> None:
+    def encode(event: Event) -> bytes:
+        return b"%d" % event.id
+
+    with hub.subscribe("a") as early:
+        hub.publish("a", "progress", {"n": 1})
+        hub.publish("a", "output", {"n": 2})
+        with hub.subscribe("a") as late:
+            for event in (*drain(early), *drain(late)):
+                assert int(event.encoded("v1", encode)) == event.id
+
+
+async def test_what_models_hold_counts_too(hub: Hub) -> None:
+    small = Job(id="j", request=JobRequest(graph={}), created_at=NOW, expires_at=NOW, warnings=("x" * 10,))
+    hub.publish("a", "output", {"job": small})
+    before = hub.size
+    hub.publish("b", "output", {"job": small.model_copy(update={"warnings": ("x" * 10_010,)})})
+    assert hub.size - before >= before + 10_000
 
 
 async def test_a_flood_of_outputs_is_bounded_and_a_reader_gets_the_record_for_what_is_gone() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pycomfy.gateway.jobs import sqlite_file
+from pycomfy.gateway.jobs.model import Job
 from pycomfy.gateway.jobs.sqlite import SqliteStore, StoreSettings
 from pycomfy.gateway.jobs.store import StoreFull, StoreUnavailable
 from tests.support.small_disks import small_disk
@@ -256,6 +257,39 @@ async def test_a_job_that_did_not_come_to_the_disk_is_not_called_accepted(
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="Input/output error"):
             await store.add([request()])
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_what_was_answered_was_on_the_disk_before(place: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are copied whenever they are written to the disk: a loss of power may leave no more than the copy."""
+    copy = Folder(place.path / "copy", place.hands)
+    real = os.fdatasync
+
+    def synced(descriptor: int) -> None:
+        shutil.rmtree(copy.path, ignore_errors=True)
+        shutil.copytree(place.path, copy.path, ignore=shutil.ignore_patterns("copy"))
+        real(descriptor)
+
+    async def left(job: str) -> Job | None:
+        store = await copy.open(durable="none")
+        try:
+            return await store.get(job)
+        finally:
+            await store.close()
+
+    store = await place.open()
+    monkeypatch.setattr(os, "fdatasync", synced)
+    for _ in range(3):
+        (job,) = await store.add([request(idempotency_key=None)])
+        assert await left(job.id) == job
+        assert await store.claim("w", lease=30) is not None
+        await store.add_output(job.id, 1, output("a"))
+        assert [kept.asset for kept in (await left(job.id) or job).outputs] == ["a"]
+        canceling = await store.cancel(job.id)
+        assert await left(job.id) == canceling
+        ended = await store.finish(job.id, 1, "canceled")
+        assert await left(job.id) == ended
     await store.close()
 
 
