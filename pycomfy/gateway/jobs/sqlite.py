@@ -74,7 +74,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, settings: StoreSettings, clock: Clock) -> None:
         self._path, self._settings, self._clock = path, settings, clock
-        self._thread = StoreThread(path.with_name(path.name + "-wal"))
+        self._thread = StoreThread(path.with_name(path.name + "-wal"), tidy=lambda: self._file.bring_in())
         self._arrival = asyncio.Event()
         self._arrival.set()
         self._leases: dict[str, tuple[int, float]] = {}

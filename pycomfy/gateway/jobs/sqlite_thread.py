@@ -19,6 +19,10 @@ from .store import StoreUnavailable
 
 T = TypeVar("T")
 
+_MANY = 20
+_QUIET = 0.25
+"""Seconds."""
+
 
 @dataclass(frozen=True)
 class _Call:
@@ -48,15 +52,16 @@ class _Outcome:
 class StoreThread:
     """Does calls one after the other in a thread, and hands their outcomes to the event loop that it was made in.
 
-    `commits` counts what was committed; the calls have to raise it.
+    `commits` counts what was committed; the calls have to raise it. `tidy` is done in a quiet moment after many.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, tidy: Callable[[], object]) -> None:
         self._loop = asyncio.get_running_loop()
         self._log = log
         self._inbox: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._unsynced: queue.SimpleQueue[_Outcome | None] = queue.SimpleQueue()
         self._closed = False
+        self._tidy, self._tidied = tidy, 0
         self.commits = 0
         self._threads = (
             threading.Thread(target=self._work, name="jobs", daemon=True),
@@ -92,7 +97,7 @@ class StoreThread:
                 await asyncio.to_thread(thread.join)
 
     def _work(self) -> None:
-        while (call := self._inbox.get()) is not None:
+        while (call := self._next()) is not None:
             if call.future.cancelled():  # before it began: it never happens
                 continue
             outcome = _Outcome(call)
@@ -106,6 +111,15 @@ class StoreThread:
             else:
                 self.tell(outcome.deliver)
         self._unsynced.put(None)
+
+    def _next(self) -> _Call | None:
+        if self.commits - self._tidied >= _MANY:
+            try:
+                return self._inbox.get(timeout=_QUIET)
+            except queue.Empty:
+                self._tidied = self.commits
+                self._tidy()
+        return self._inbox.get()
 
     def _sync(self) -> None:
         synced, log, ended = 0, -1, False

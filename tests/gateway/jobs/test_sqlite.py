@@ -293,6 +293,19 @@ async def test_what_was_answered_was_on_the_disk_before(place: Folder, monkeypat
     await store.close()
 
 
+@pytest.mark.anyio
+async def test_the_log_is_brought_in_when_it_is_quiet(place: Folder) -> None:
+    store = await place.open()
+    jobs = [job for _ in range(30) for job in await store.add([request()])]
+    file = place.path / "jobs.db"
+    size = file.stat().st_size
+    while file.stat().st_size == size:
+        await asyncio.sleep(0.01)
+    assert await store.get(jobs[-1].id) == jobs[-1]
+    await store.add([request()])
+    await store.close()
+
+
 # Full disks
 
 
