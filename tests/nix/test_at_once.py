@@ -61,7 +61,7 @@ def check(machine: Machine, built: list[dict[str, Any]]) -> None:
     }
     assert all(images["linux/amd64"].manifest_digest == record[1] for _, images, record in recorded.values())
     check_whole(machine, recorded, "after all builds")
-    assert versions_and_archive(machine)["needed"] == 4 + MANY
+    assert versions_and_archive(machine)["needed"] == 5 + MANY
     check_tidy(machine)
 
 

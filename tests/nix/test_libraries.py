@@ -48,7 +48,7 @@ def test_a_missing_shared_library_is_named_with_wheel_file_and_package(
     line = 'apt = ["ffmpeg", "libnope7", "libxss1"]'
     assert f"write at the top of pycomfy.toml, in place of its apt, and lock again: {line}" in heard.remarks[-1]
     assert report_missing_libraries(Workspace(paths), lock, "linux/amd64", oci, ["ffmpeg"]) == found
-    assert len(list((paths.cache / "libraries").rglob("*.json"))) == 5
+    assert len(list((paths.cache / "libraries").rglob("*.json"))) == 6
 
 
 def test_a_whole_image_says_nothing(workshop: Workshop, root: Root, tmp_path: Path, settings: NixSettings) -> None:

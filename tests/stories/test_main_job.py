@@ -62,8 +62,14 @@ def test_inputs_change_the_picture_and_equal_inputs_make_equal_pictures(
 def test_the_image_has_a_layer_for_each_rate_of_change(made: dict[str, Any]) -> None:
     names = [entry["created_by"].removeprefix("pycomfy ") for entry in config(made["build"])["history"]]
     assert names[:3] == ["root", "venv", "torch"]
-    assert names[-4:] == ["wheels", "comfyui", "pack-hello-card", "workflow"]
+    assert names[-5:] == ["wheels", "comfyui", "pack-hello-card", "gateway", "workflow"]
     assert len(names) <= 120
+
+
+def test_the_gateway_with_its_packages_takes_40_mb_at_most(made: dict[str, Any]) -> None:
+    number = [entry["created_by"] for entry in config(made["build"])["history"]].index("pycomfy gateway")
+    layer = Path(made["build"]["oci"], "blobs", made["build"]["diff_ids"][number].replace(":", "/"))
+    assert 10e6 < layer.stat().st_size <= 40e6
 
 
 def test_a_change_to_one_file_of_a_pack_builds_two_layers(demo: Demo, made: dict[str, Any], tmp_path: Path) -> None:

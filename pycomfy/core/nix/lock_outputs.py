@@ -52,7 +52,11 @@ def list_requisites(lock: Lock, platforms: Iterable[PlatformName] | None = None)
     paths = {requisite.path for requisite in found}
     inputs = [requisite for platform in selected for requisite in wheel_build_requisites(lock, platform)]
     found += [requisite for requisite in inputs if requisite.path not in paths]
-    return tuple({requisite.path: requisite for requisite in found}.values())
+    unique: dict[str, Requisite] = {}
+    for requisite in found:
+        # Where the gateway has a file of the workflow's, the workflow's says how it was built.
+        unique.setdefault(requisite.path, requisite)
+    return tuple(unique.values())
 
 
 def filter_required(missing: Iterable[Requisite], requisites: Iterable[Requisite]) -> tuple[Requisite, ...]:

@@ -92,6 +92,13 @@ def test_each_version_of_a_package_is_there_once() -> None:
     assert [p.pin for p in environment.on("linux/arm64").packages] == ["both==1.0", "near==1.0", "torch==2.6.0"]
 
 
+def test_the_gateways_packages_are_no_part_of_the_environment() -> None:
+    plain = lock()
+    pins = plain.platforms["linux/amd64"].model_copy(update={"gateway": (wheel("fastapi"),)})
+    made = lock(platforms={"linux/amd64": pins})
+    assert environment_from_lock(made) == environment_from_lock(plain)
+
+
 def test_patches_and_build_steps_are_reported_as_lost() -> None:
     changed = GitSource(url="https://github.com/a/b", commit=A, tree=TREE, patch="diff")
     made = lock(packs=(Pack(name="b", source=changed, steps=(Step(run=("make",)),)),))

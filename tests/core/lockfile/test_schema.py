@@ -109,6 +109,25 @@ def test_the_browser_is_no_part_of_the_environment() -> None:
     assert environment_fingerprint(changed, "linux/amd64", {}) == environment_fingerprint(plain, "linux/amd64", {})
 
 
+@given(st.permutations(NAMES))
+def test_the_gateways_packages_are_the_same_bytes_in_whatever_order_and_a_part_of_the_environment(
+    names: list[str],
+) -> None:
+    plain = lock()
+    pins = plain.platforms["linux/amd64"]
+
+    def made(order: list[str]) -> Lock:
+        gateway = tuple(next(w for w in pins.wheels if w.name == name) for name in order)
+        changed = pins.model_copy(update={"gateway": gateway})
+        return plain.model_copy(update={"platforms": {**plain.platforms, "linux/amd64": changed}})
+
+    text = render_lock(made(names))
+    assert text == render_lock(made(NAMES)) and render_lock(parse_lock(text)) == text
+    assert '"gateway"' not in render_lock(plain)
+    fingerprints = {environment_fingerprint(one, "linux/amd64", {}) for one in (plain, made(names), made(NAMES))}
+    assert len(fingerprints) == 2
+
+
 def test_a_lock_of_fetched_wheels_mentions_no_building() -> None:
     text = render_lock(lock())
     assert '"built"' not in text and '"compilers"' not in text and '"browser"' not in text

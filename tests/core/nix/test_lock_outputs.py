@@ -1,5 +1,11 @@
 from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Wheel, WheelBuild, WorkflowPin
-from pycomfy.core.nix.lock_outputs import filter_required, list_requisites, source_requisite, wheel_requisites
+from pycomfy.core.nix.lock_outputs import (
+    filter_required,
+    list_requisites,
+    package_requisites,
+    source_requisite,
+    wheel_requisites,
+)
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource
@@ -49,6 +55,17 @@ def test_trees_are_addressed_by_their_nar_and_files_by_their_bytes() -> None:
     assert source_requisite(lock()).output.recursive and source_requisite(lock(), "local").output.recursive
     assert not source_requisite(lock(), "file").output.recursive
     assert {w.output.recursive for w in wheel_requisites(lock(), "linux/arm64")} == {False}
+
+
+def test_the_gateways_wheels_are_needed_too_a_file_that_the_workflow_has_once() -> None:
+    plain = lock()
+    pins = plain.platforms["linux/amd64"].model_copy(update={"gateway": (wheel("a"), wheel("g"))})
+    made = plain.model_copy(update={"platforms": {"linux/amd64": pins}})
+    titles = [need.title for need in list_requisites(made) if need.role == "wheel"]
+    assert titles == ["a 1.0", "b 1.0", "g 1.0, of the gateway"]
+    assert [need.title for need in package_requisites(made, "linux/amd64")] == ["a 1.0", "b 1.0"]
+    assert [w.name for w in pins.every_wheel] == ["a", "b", "a", "g"]
+    assert len(wheel_requisites(made, "linux/amd64")) == len(pins.every_wheel)
 
 
 def with_built(*, tools: tuple[str, ...] = ("tool",)) -> Lock:

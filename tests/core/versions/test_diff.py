@@ -274,7 +274,7 @@ def test_the_settings_of_a_lock_are_told_by_their_names() -> None:
 def test_any_change_of_what_an_image_is_made_from_is_a_change() -> None:
     old = snapshot()
     none = diff(old, old)
-    for field in ("settings", "comfyui", "packs", "packages", "debian", "models"):
+    for field in ("settings", "comfyui", "packs", "packages", "debian", "models", "gateway"):
         changed: dict[str, Any] = {field: (Moved("x", "1", "2"),)}
         assert not replace(none, **changed).empty
     image = ImageChange("linux/amd64", 1, 2, 0, (), ())
@@ -291,6 +291,24 @@ def test_models_are_told_by_their_place_and_the_beginning_of_their_hash() -> Non
         ),
     )
     assert diff(old, new).models == (Moved("loras/a.pt", None, "3" * 12), Moved("loras/b.pt", "1" * 12, "2" * 12))
+
+
+def with_gateway(*versions: str) -> Snapshot:
+    """A version whose gateway has a package for each of these."""
+    plain = snapshot()
+    pins = plain.lock.platforms["linux/amd64"]
+    wheel = pins.wheels[0]
+    gateway = tuple(wheel.model_copy(update={"name": f"kit{n}", "version": v}) for n, v in enumerate(versions))
+    changed = pins.model_copy(update={"gateway": gateway})
+    return replace(plain, lock=plain.lock.model_copy(update={"platforms": {"linux/amd64": changed}}))
+
+
+def test_another_gateway_is_told_in_a_line_for_each_package_or_in_one_for_many() -> None:
+    one = diff(with_gateway("1", "1"), with_gateway("1", "2"))
+    assert not one.empty and one.packages == ()
+    assert describe_diff(one) == ["the gateway's package kit1: 1 (bbbbbbbbbbbb) → 2 (bbbbbbbbbbbb)"]
+    all_new = diff(with_gateway(), with_gateway(*"12345"))
+    assert describe_diff(all_new) == ["5 packages of the gateway: kit0, kit1, kit2, …"]
 
 
 def test_steps_of_a_pack_are_told_in_one_line_and_only_what_cannot_be_printed_is_escaped() -> None:
