@@ -17,7 +17,7 @@ def test_the_pins_that_travel_are_those_of_the_lock(tmp_path: Path) -> None:
     assert "://" not in made.read_text()
 
 
-@pytest.mark.parametrize("command", ["job --no-watch", "object-info", "health"])
+@pytest.mark.parametrize("command", ["job --no-watch", "comfyui", "object-info", "health"])
 def test_what_pycomfy_runs_in_an_image_needs_the_standard_library_alone(command: str, tmp_path: Path) -> None:
     """The driver of the browser, older images and small ones have no packages of the gateway. `-S` leaves out all that
     are installed; each command then fails for want of a ComfyUI, not of a module."""
