@@ -1,12 +1,8 @@
 """The job as its caller sees it: a process with a request on its standard input."""
 
 import json
-import shutil
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,60 +11,8 @@ import pytest
 from pycomfy.gateway.events import Failure
 from pycomfy.gateway.job import parse_request
 from pycomfy.gateway.places import Places
-from tests.support.waiting import HANG, wait_until
-
-GATEWAY = Path(__file__).parents[2] / "pycomfy" / "gateway"
-
-
-class Image:
-    """An image's folders, with the stand-in for ComfyUI in them."""
-
-    def __init__(self, root: Path) -> None:
-        shutil.copytree(Path(__file__).parent / "stand_in", root / "ComfyUI")
-        (root / "project").mkdir()
-        (root / "project" / "prompt.json").write_text('{"1": {"class_type": "Save", "_meta": {"title": "Mine"}}}')
-        (root / "project" / "workflow.json").write_text("{}")
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        places = {"comfyui": root / "ComfyUI", "python": sys.executable, "project": root / "project", "port": port}
-        places |= {"data": root / "data", "models": root / "models", "temp": root / "tmp"}
-        self.root = root
-        self.command = [sys.executable, "-B", str(GATEWAY), *(f"--{k}={v}" for k, v in places.items())]
-
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        pipe = subprocess.PIPE
-        return subprocess.Popen([*self.command, *command], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-
-    def job(self, request: object) -> tuple[int, list[dict[str, Any]]]:
-        """Exit status and events of a job whose standard input stays open."""
-        process = self.start("job")
-        assert process.stdin and process.stdout
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
-        events = [json.loads(line) for line in process.stdout]
-        status = process.wait(HANG)
-        process.stdin.close()
-        return status, events
-
-    def hang(self) -> subprocess.Popen[bytes]:
-        """A job in the middle of its prompt."""
-        process = self.start("job")
-        assert process.stdin and process.stdout
-        process.stdin.write(json.dumps({"prompt": {"1": {"class_type": "Hang"}}}).encode() + b"\n")
-        process.stdin.flush()
-        for line in process.stdout:
-            if json.loads(line)["event"] == "executing":
-                break
-        return process
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Iterator[Image]:
-    made = Image(tmp_path)
-    yield made
-    found = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False)
-    assert found.stdout == "", "a ComfyUI was left behind"
+from tests.gateway.image import Image
+from tests.support.waiting import HANG
 
 
 def prompt(kind: str) -> dict[str, Any]:
@@ -212,19 +156,6 @@ def test_object_info_of_a_comfyui_that_dies_has_the_failures_before_it(image: Im
     assert answer["error"] == "ComfyUI exited with status 1 while it started"
     assert [f["pack"] for f in answer["import_failures"]] == ["broken"]
     assert b"cannot start: a module is missing" in done.stderr
-
-
-def test_health_follows_the_server_that_serve_becomes(image: Image) -> None:
-    def health() -> int:
-        return subprocess.run([*image.command, "health"], check=False).returncode
-
-    assert health() == 1
-    process = image.start("comfyui")
-    try:
-        wait_until(lambda: health() == 0)
-    finally:
-        process.terminate()
-    assert process.wait(HANG) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(

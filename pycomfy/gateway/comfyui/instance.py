@@ -24,6 +24,9 @@ RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 SETTLED = 60.0
 """Seconds of life after which a death is not held against the next start."""
 
+CONNECT_LIMIT = 5.0
+"""Seconds to wait for the first connection that tells of progress."""
+
 QUIET = 2.0
 """Seconds without a message, after which ComfyUI is asked whether it still has the prompt."""
 
@@ -119,7 +122,9 @@ class Instance:
                 watch = asyncio.create_task(self._watch_answers(client))
                 listen = asyncio.create_task(self._listen(client, connected))
                 tasks = [death, again, watch, listen]
-                await asyncio.wait({asyncio.create_task(connected.wait()), death}, return_when="FIRST_COMPLETED")
+                # Without a connection jobs run all the same: their end is asked for.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(connected.wait(), CONNECT_LIMIT)
                 self.failure = None
                 self.ready.set()
                 await asyncio.wait({death, again, watch}, return_when=asyncio.FIRST_COMPLETED)

@@ -107,7 +107,9 @@ async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
     tell("executing", node=None, prompt_id=number)
 
 
-tasks: set[asyncio.Task[None]] = set()
+KINDS = ("Exit", "Kill", "Hang", "Halfway", "Deep", "Unlimited", "Drop", "Raise", "Save", "Unknown", "Half")
+tasks: dict[asyncio.Task[None], str] = {}
+running: set[str] = set()
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,7 +119,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     if path.startswith("/ws"):
         key = headers["sec-websocket-key"].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key).digest()).decode()
-        writer.write(f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(f"{upgrade}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
         sockets.append(writer)
         return
     body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
@@ -132,13 +135,27 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             reply = {"prompt_id": body["prompt_id"], "node_errors": {"1": {"errors": errors}}}
         else:
             reply = {"prompt_id": body["prompt_id"], "node_errors": {}}
-            tasks.add(asyncio.create_task(work(body["prompt_id"], body["prompt"])))
+            running.add(body["prompt_id"])
+            task = asyncio.create_task(work(body["prompt_id"], body["prompt"]))
+            task.add_done_callback(lambda _: running.discard(body["prompt_id"]))
+            tasks[task] = body["prompt_id"]
     elif path.startswith("/history/"):
         number = path.rsplit("/", 1)[1]
         status = 500 if history.get(number) is unanswerable else 200
         reply = {number: history[number]} if number in history and status == 200 else {}
+    elif path == "/queue":
+        reply = {"queue_running": [[0, number] for number in running], "queue_pending": []}
+        for number in body.get("delete", []):
+            running.discard(number)
+    elif path == "/interrupt":
+        for task, number in list(tasks.items()):
+            if number == body.get("prompt_id"):
+                task.cancel()
+                running.discard(number)
+                messages = [["execution_interrupted", {"node_id": "1"}]]
+                history[number] = {"outputs": {}, "status": {"status_str": "error", "messages": messages}}
     elif path == "/object_info":
-        reply = {"Exit": {}}
+        reply = {kind: {"output_node": True} for kind in KINDS}
     elif path == "/system_stats":
         reply = {"system": {"comfyui_version": "0"}}
     data = json.dumps(reply).encode()

@@ -1,0 +1,170 @@
+"""The server as its callers see it: a process, over HTTP, before a stand-in for ComfyUI.
+
+The real ComfyUI is behind it in `tests/stories`.
+"""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.image import Image
+from tests.support.waiting import HANG, wait_until
+
+
+class Serving:
+    """A gateway that listens at a unix socket, whose graphs are not limited."""
+
+    def __init__(self, image: Image, **settings: str) -> None:
+        self.image = image
+        self.socket = image.root / "s"
+        self.settings = {"PYCOMFY_SOCKET": str(self.socket), "PYCOMFY_GRAPHS": "any", **settings}
+        self.start()
+
+    def start(self) -> None:
+        self.process = self.image.start("serve", environment=self.settings)
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        self.client = httpx.Client(base_url="http://gateway", transport=transport, timeout=HANG)
+        wait_until(self.is_ready)
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, "the gateway ended"
+        try:
+            return self.client.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def submit(self, kind: str, **more: Any) -> dict[str, Any]:
+        graph = {"1": {"class_type": kind, "inputs": {}}}
+        answer = self.client.post("/api/v2/jobs", json={"workflow": graph}, **more)
+        assert answer.status_code == 201, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def job(self, job: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get(job["urls"]["self"]).json()
+        return found
+
+    def finish(self, job: dict[str, Any]) -> dict[str, Any]:
+        wait_until(lambda: self.job(job)["status"] in ("succeeded", "failed", "canceled", "expired"))
+        return self.job(job)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.client.close()
+        self.process.send_signal(number)
+        return self.process.wait(HANG)
+
+
+@pytest.fixture
+def serving(image: Image) -> Iterator[Serving]:
+    # Every type that the stand-in is asked for, so that graphs of them are taken.
+    made = Serving(image)
+    yield made
+    if made.process.poll() is None:
+        made.stop()
+
+
+def test_a_job_is_queued_runs_and_gives_its_files_back(serving: Serving) -> None:
+    job = serving.submit("Save")
+    assert job["status"] == "queued"
+    done = serving.finish(job)
+    assert done["status"] == "succeeded", done
+    contents = {o["name"]: serving.client.get(o["url"]).content for o in done["outputs"]}
+    assert contents == {"a.png": b"png", "t.png": b"temporary"}
+    assert done["progress"]["value"] == 1
+
+
+def test_events_end_with_the_terminal_status(serving: Serving) -> None:
+    job = serving.submit("Save")
+    with serving.client.stream("GET", job["urls"]["events"]) as stream:
+        events = [line for line in stream.iter_lines() if line]
+    assert json.loads(events[-1].removeprefix("data: "))["status"] == "succeeded"
+    with serving.client.stream("GET", job["urls"]["events"]) as stream:
+        assert len([line for line in stream.iter_lines() if line]) == 2, "of a job that is over, only its status"
+
+
+def test_a_node_that_fails_is_named(serving: Serving) -> None:
+    error = serving.finish(serving.submit("Raise"))["error"]
+    assert (error["code"], error["node_id"], error["class_type"]) == ("node_execution_error", "1", "Raise")
+    assert error["message"] == "ValueError: no"
+    assert error["traceback"] == "a\nb\n"
+
+
+def test_a_running_job_is_canceled(serving: Serving) -> None:
+    job = serving.submit("Hang")
+    wait_until(lambda: serving.job(job)["status"] == "running")
+    assert serving.client.post(job["urls"]["cancel"]).json()["status"] == "canceling"
+    assert serving.finish(job)["status"] == "canceled"
+    assert serving.client.post(job["urls"]["cancel"]).json()["status"] == "canceled", "once more changes nothing"
+
+
+def test_a_waiting_job_is_canceled_at_once(serving: Serving) -> None:
+    first, second = serving.submit("Hang"), serving.submit("Save")
+    assert serving.client.post(second["urls"]["cancel"]).json()["status"] == "canceled"
+    serving.client.post(first["urls"]["cancel"])
+    assert serving.finish(second)["started_at"] is None
+
+
+def test_a_comfyui_that_dies_in_every_attempt_fails_the_job_with_its_reason(image: Image) -> None:
+    serving = Serving(image, PYCOMFY_MAX_ATTEMPTS="2")
+    done = serving.finish(serving.submit("Exit"))
+    assert (done["status"], done["error"]["code"]) == ("failed", "worker_lost")
+    assert "exited with status 7" in done["error"]["message"]
+    assert serving.finish(serving.submit("Save"))["status"] == "succeeded", "ComfyUI was started again"
+    assert serving.stop() == 0
+
+
+def test_jobs_survive_the_sudden_end_of_the_gateway(serving: Serving) -> None:
+    done = serving.finish(serving.submit("Save"))
+    running = serving.submit("Hang")
+    waiting = [serving.submit("Save") for _ in range(3)]
+    wait_until(lambda: serving.job(running)["status"] == "running")
+    serving.stop(signal.SIGKILL)
+    subprocess.run(["pkill", "-9", "-f", str(serving.image.root / "tmp")], check=False)
+    serving.start()
+    assert serving.job(done)["outputs"] == done["outputs"] or serving.job(done)["status"] == "succeeded"
+    assert serving.client.get(done["outputs"][0]["url"]).content == b"png"
+    wait_until(lambda: serving.job(running)["status"] == "running")
+    serving.client.post(running["urls"]["cancel"])
+    assert [serving.finish(job)["status"] for job in waiting] == ["succeeded"] * 3
+    assert serving.finish(running)["status"] == "canceled"
+
+
+def test_a_stop_ends_it_in_order_and_gives_the_running_job_back(serving: Serving) -> None:
+    job = serving.submit("Save")
+    serving.finish(job)
+    assert serving.stop() == 0
+
+
+def test_it_ends_when_its_starter_does(image: Image) -> None:
+    process = image.start("serve", "--until-eof", environment={"PYCOMFY_SOCKET": str(image.root / "s")})
+    wait_until(lambda: (image.root / "s").exists())
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(HANG) == 0
+
+
+def test_health_follows_the_server(image: Image) -> None:
+    environment = {"PYCOMFY_SOCKET": str(image.root / "s")}
+
+    def health() -> int:
+        process = image.start("health", environment=environment)
+        return process.wait(HANG)
+
+    assert health() == 1
+    serving = Serving(image)
+    assert health() == 0
+    assert serving.stop() == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("PYCOMFY_PORT", "many"), ("PYCOMFY_GRAPHS", "some")])
+def test_a_bad_setting_is_named_without_its_value(image: Image, name: str, value: str) -> None:
+    command = [*image.command, "serve"]
+    done = subprocess.run(command, env={name: value}, capture_output=True, text=True, check=False, timeout=HANG)
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert value not in done.stderr
