@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tests.fuzz.check import Fault, check
-from tests.fuzz.mutation import mutate
+from tests.fuzz.mutation import MAX_BYTES, mutate
 from tests.fuzz.session import FAULTS, list_faults
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS
@@ -27,6 +27,16 @@ def test_good_input_is_accepted(target: Target, tmp_path: Path) -> None:
         folder.mkdir()
         target.run(seed, folder)
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("target", EACH)
+def test_good_input_is_taken_apart_and_put_together(target: Target, tmp_path: Path) -> None:
+    for seed in target.seeds():
+        tree = target.format.decode(seed)
+        again = target.format.encode(tree)
+        assert target.format.decode(again) == tree
+        assert len(again) <= MAX_BYTES / 2, "what is made of it is cut off"
+        assert outcome(target, again, tmp_path) is None
 
 
 @pytest.mark.parametrize("target", EACH)

@@ -129,5 +129,5 @@ def _record_runs(workspace: Workspace) -> None:
         found = database.find_image("hello", 1)
         assert found is not None
         for number in range(2):
-            outputs = ({"path": f"output/{number}.png"},)
+            outputs = ({"path": f"output/{number}.png", "size": 3, "sha256": "0" * 64},)
             database.record_run(found, Run(datetime.now(UTC), "podman", None, 1.5, outputs, inputs={"seed": number}))

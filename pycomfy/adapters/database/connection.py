@@ -8,10 +8,10 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pycomfy import operation
 from pycomfy.adapters.database import migrations
@@ -34,8 +34,11 @@ from pycomfy.errors import BadInput, PycomfyError, suggest
 from pycomfy.operation import cancel_scope
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from sqlite_utils import Database
     from sqlite_utils.db import Table
+
+T = TypeVar("T")
 
 BUSY = 300.0
 """Seconds to wait for another process's transaction. It takes milliseconds, and seconds where thousands of versions are
@@ -46,8 +49,9 @@ _MOMENT = 200  # milliseconds
 _FIRST = 1  # the number of the transaction that makes the tables
 
 _UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_BUSY")
-_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-_MALFORMED = ("no such table", "no such column", "unsupported file format")
+# Our statements are always the same: tables that do not fit them, and rows that are in their way, are not ours.
+_IN_THE_WAY = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR", *_IN_THE_WAY)
 
 FILES = ("", "-wal", "-shm")
 """What follows the database's name in the names of its files."""
@@ -115,6 +119,23 @@ class Connection(SqliteFile):
         """Return every row."""
         with _translate(self.path):
             return [dict(row) for row in self._connection.execute(sql, tuple(map(_storable, values)))]
+
+    def read(self, shape: type[T], sql: str, *values: object) -> list[T]:
+        """Return every row as a `shape`, a dataclass whose fields are columns. Raises `DamagedDatabase`
+        for a row that does not fit."""
+        rows = self.all(sql, *values)
+        with self.checking_rows():
+            found: list[T] = _adapter(cast("Hashable", shape)).validate_python(rows)
+        return found
+
+    @contextlib.contextmanager
+    def checking_rows(self) -> Iterator[None]:
+        """Raise `DamagedDatabase` for what a row cannot be made into."""
+        try:
+            yield
+        except ValueError as e:
+            what = "the database is damaged: it has a row that pycomfy cannot have written"
+            raise DamagedDatabase(what, where=str(self.path), fix=MAKE_ANEW) from e
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -219,6 +240,13 @@ class Connection(SqliteFile):
                 migrations.apply(self._tables)
 
 
+@cache
+def _adapter(shape: Hashable) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(list[shape])  # type: ignore[valid-type]
+
+
 def put_aside(path: Path, aside: Path) -> None:
     """Rename a database, with the files beside it; the next connection makes a new one."""
     with exclusive_lock(_lock_path(path)):
@@ -307,6 +335,8 @@ def _translate(path: Path) -> Iterator[None]:
         if name.startswith(_UNUSABLE):
             fix = "see that the folder can be written, and that no other program holds the file"
             raise DatabaseError(f"the database cannot be used: {e}", where=where, fix=fix) from e
-        if name.startswith(_DAMAGED) or str(e).startswith(_MALFORMED):
+        if name.startswith(_DAMAGED) or (not name and isinstance(e, sqlite3.OperationalError)):  # a text is not UTF-8
             raise DamagedDatabase(f"the database is damaged: {e}", where=where, fix=MAKE_ANEW) from e
         raise
+    except UnicodeDecodeError as e:  # of the text of an error
+        raise DamagedDatabase(f"the database is damaged: {e}", where=str(path), fix=MAKE_ANEW) from e

@@ -1,14 +1,23 @@
 """Read and write the database: versions, images, sources, builds and runs."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pycomfy.adapters.database.connection import Connection
+from pycomfy.adapters.database.connection import MAKE_ANEW, Connection, DamagedDatabase
 from pycomfy.adapters.database.copy import copy_path
-from pycomfy.adapters.database.records import ImageRecord, RunRecord, VersionRecord
+from pycomfy.adapters.database.records import (
+    CommitRow,
+    DescriptionRow,
+    ImageKeyRow,
+    ImageRecord,
+    NameRow,
+    RunRecord,
+    TreeRow,
+    VersionRecord,
+)
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import NotFound, suggest
 
@@ -23,10 +32,15 @@ _VERSIONS = (
     "WITH newest AS (SELECT o.tree_id, i.manifest_digest, i.size_bytes,"
     " max(b.id + (i.platform = 'linux/amd64') * 1000000000000) FROM container_images i"
     " JOIN workflow_versions o ON o.id = i.version_id JOIN builds b ON b.image_id = i.id GROUP BY o.tree_id)"
-    " SELECT w.name, v.*, newest.manifest_digest, newest.size_bytes FROM workflow_versions v"
+    " SELECT w.name, v.number AS version, coalesce(v.commit_id, '') AS \"commit\", v.parent_id AS parent,"
+    " coalesce(v.message, '') AS message, coalesce(v.changes, '[]') AS changes,"
+    " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
+    " newest.manifest_digest, newest.size_bytes AS size, v.problem FROM workflow_versions v"
     " JOIN workflows w ON w.id = v.workflow_id LEFT JOIN newest ON newest.tree_id = v.tree_id"
     " WHERE ?1 IS NULL OR w.name = ?1 ORDER BY v.created_at DESC, v.number DESC, w.name"
 )
+
+_IMAGE = "SELECT i.*, i.size_bytes AS size, v.number AS version, w.name"
 
 
 def database_path(paths: Paths) -> Path:
@@ -47,12 +61,13 @@ class Database(Connection):
     def commits(self) -> dict[str, dict[int, str]]:
         """Return the commit of every version, by workflow and number; "" for one that could not be read."""
         found: dict[str, dict[int, str]] = {}
-        for row in self.all(
+        for row in self.read(
+            CommitRow,
             "SELECT w.name, v.number, v.commit_id, v.problem FROM workflow_versions v"
-            " JOIN workflows w ON w.id = v.workflow_id"
+            " JOIN workflows w ON w.id = v.workflow_id",
         ):
-            commit = "" if row["problem"] is not None else row["commit_id"]
-            found.setdefault(row["name"], {})[row["number"]] = commit or ""
+            commit = "" if row.problem is not None else row.commit_id
+            found.setdefault(row.name, {})[row.number] = commit or ""
         return found
 
     def index(
@@ -71,15 +86,15 @@ class Database(Connection):
 
     def versions(self, name: str | None = None) -> list[VersionRecord]:
         """Return every version, or those of one workflow, newest first."""
-        return [_version(row) for row in self.all(_VERSIONS, name)]
+        return self.read(VersionRecord, _VERSIONS, name)
 
     def names(self) -> list[str]:
         """Return every workflow's name, sorted."""
-        return [row["name"] for row in self.all("SELECT name FROM workflows ORDER BY name")]
+        return [row.name for row in self.read(NameRow, "SELECT name FROM workflows ORDER BY name")]
 
     def trees(self) -> set[str]:
         """Return the tree of every version."""
-        return {row["tree_id"] for row in self.all("SELECT DISTINCT tree_id FROM workflow_versions")}
+        return {row.tree_id for row in self.read(TreeRow, "SELECT DISTINCT tree_id FROM workflow_versions")}
 
     # — images —
 
@@ -103,8 +118,9 @@ class Database(Connection):
         self, name: str, version: int | None = None, platform: "PlatformName | None" = None
     ) -> ImageRecord | None:
         """Return the image built last for that version, or for the newest version that has one."""
-        row = self.one(
-            "SELECT i.*, v.number, w.name FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
+        found = self.read(
+            ImageRecord,
+            f"{_IMAGE} FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"  # noqa: S608
             " JOIN workflow_versions o ON o.tree_id = v.tree_id JOIN container_images i ON i.version_id = o.id"
             " LEFT JOIN (SELECT image_id, max(id) AS last FROM builds GROUP BY image_id) b ON b.image_id = i.id"
             " WHERE w.name = ?1 AND (?2 IS NULL OR v.number = ?2) AND (?3 IS NULL OR i.platform = ?3)"
@@ -113,29 +129,41 @@ class Database(Connection):
             version,
             platform,
         )
-        return None if row is None else _image(row)
+        return next(iter(found), None)
+
+    def images(self) -> list[ImageRecord]:
+        """Return every image."""
+        return self.read(
+            ImageRecord,
+            f"{_IMAGE} FROM container_images i JOIN workflow_versions v ON v.id = i.version_id"
+            " JOIN workflows w ON w.id = v.workflow_id",
+        )
 
     def image_keys(self) -> set[tuple[str, str, str]]:
         """Return tree, platform and manifest digest of every image."""
-        rows = self.all(
+        rows = self.read(
+            ImageKeyRow,
             "SELECT v.tree_id, i.platform, i.manifest_digest FROM container_images i"
-            " JOIN workflow_versions v ON v.id = i.version_id"
+            " JOIN workflow_versions v ON v.id = i.version_id",
         )
-        return {(row["tree_id"], row["platform"], row["manifest_digest"]) for row in rows}
+        return {(row.tree_id, row.platform, row.manifest_digest) for row in rows}
 
     def descriptions(self) -> dict[tuple[str, str], list["BuiltImage"]]:
         """Return what the versions repository said of every image, by tree and platform; the newest build's last."""
         from pycomfy.core.versions.built_image import BuiltImage
 
         found: dict[tuple[str, str], list[BuiltImage]] = {}
-        for row in self.all(
+        for row in self.read(
+            DescriptionRow,
             "SELECT i.*, v.tree_id FROM container_images i JOIN workflow_versions v ON v.id = i.version_id"
-            " WHERE i.description IS NOT NULL ORDER BY i.id"
+            " WHERE i.description IS NOT NULL ORDER BY i.id",
         ):
-            columns = {name: row[name] for name in ("platform", "manifest_digest", "config_digest")}
-            columns |= {"diff_ids": json.loads(row["diff_ids"]), "size": row["size_bytes"]}
-            image = BuiltImage.model_validate(json.loads(row["description"]) | columns)
-            found.setdefault((row["tree_id"], row["platform"]), []).append(image)
+            names = ("platform", "manifest_digest", "config_digest", "diff_ids")
+            columns = {**{name: getattr(row, name) for name in names}, "size": row.size_bytes}
+            with self.checking_rows():
+                found.setdefault((row.tree_id, row.platform), []).append(
+                    BuiltImage.model_validate({**row.description, **columns})
+                )
         return found
 
     # — runs —
@@ -162,60 +190,25 @@ class Database(Connection):
 
     def runs(self, name: str | None = None) -> list[RunRecord]:
         """Return every run, or those of one workflow, newest first."""
-        rows = self.all(
-            "SELECT r.*, w.name, v.number FROM runs r JOIN container_images i ON i.id = r.image_id"
+        return self.read(
+            RunRecord,
+            'SELECT r.*, w.name, v.number AS version, r.input_files AS files, r.node_values AS "values" FROM runs r'
+            " JOIN container_images i ON i.id = r.image_id"
             " JOIN workflow_versions v ON v.id = i.version_id JOIN workflows w ON w.id = v.workflow_id"
             " WHERE ?1 IS NULL OR w.name = ?1 ORDER BY r.id DESC",
             name,
         )
-        return [_run(row) for row in rows]
 
+    # — all —
 
-def _image(row: Mapping[str, Any]) -> ImageRecord:
-    return ImageRecord(
-        id=row["id"],
-        name=row["name"],
-        version=row["number"],
-        platform=row["platform"],
-        layout=Path(row["layout"]),
-        manifest_digest=row["manifest_digest"],
-        config_digest=row["config_digest"],
-        diff_ids=tuple(json.loads(row["diff_ids"])),
-        size=row["size_bytes"],
-    )
-
-
-def _version(row: Mapping[str, Any]) -> VersionRecord:
-    return VersionRecord(
-        name=row["name"],
-        version=row["number"],
-        commit=row["commit_id"] or "",
-        parent=row["parent_id"],
-        message=row["message"] or "",
-        changes=tuple(json.loads(row["changes"] or "[]")),
-        created_by=row["created_by"] or "",
-        created_at=row["created_at"],
-        comfyui_version=row["comfyui_version"],
-        lock_sha256=row["lock_sha256"],
-        manifest_digest=row["manifest_digest"],
-        size=row["size_bytes"],
-        problem=row["problem"],
-    )
-
-
-def _run(row: Mapping[str, Any]) -> RunRecord:
-    return RunRecord(
-        id=row["id"],
-        name=row["name"],
-        version=row["number"],
-        started_at=row["started_at"],
-        engine=row["engine"],
-        gpus=row["gpus"],
-        seconds=row["seconds"],
-        outputs=tuple(json.loads(row["outputs"])),
-        error=row["error"],
-        inputs=json.loads(row["inputs"]),
-        files=json.loads(row["input_files"]),
-        values=tuple(json.loads(row["node_values"])),
-        device=row["device"],
-    )
+    def check(self) -> None:
+        """Read every row. Raises `DamagedDatabase` for one that this program cannot have written."""
+        if lost := self.all("PRAGMA foreign_key_check"):
+            what = f"the database is damaged: {len(lost)} of its rows refer to others that are not there"
+            raise DamagedDatabase(what, where=str(self.path), fix=MAKE_ANEW)
+        self.commits()
+        self.versions()
+        self.trees()
+        self.images()
+        self.descriptions()
+        self.runs()

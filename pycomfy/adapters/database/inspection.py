@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.database import migrations
+from pycomfy.adapters.database.connection import DamagedDatabase
 from pycomfy.adapters.database.copy import collect, copy_path, count_transactions, has_same_rows, number_of, read_copy
+from pycomfy.adapters.database.database import Database
+from pycomfy.adapters.io.sqlite_file import SqliteFile
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.operation import cancel_scope
 
@@ -76,9 +79,26 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
                 damage = _compare(collect(connection), copy)
             elif applied == known and not copy_damage and count_transactions(connection) > 1:
                 copy_damage = "it is missing"
+            if applied == known and not damage:
+                damage = _check_rows(path, connection)
             return DatabaseInspection(size, damage, applied, known, commits, copy_damage)
-    except sqlite3.DatabaseError as e:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as e:  # a number or a text that is none
         return DatabaseInspection(size, (str(e),), known=known, copy_damage=copy_damage)
+
+
+class _Unchanged(Database):
+    """A database that was opened already, and is only read."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        SqliteFile.__init__(self, path, connection)
+
+
+def _check_rows(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
+    try:
+        _Unchanged(path, connection).check()
+    except DamagedDatabase as e:
+        return (e.what.removeprefix("the database is damaged: "),)
+    return ()
 
 
 def _compare(data: bytes, copy: bytes) -> tuple[str, ...]:

@@ -1,12 +1,80 @@
-"""What is read from the database."""
+"""What is read from the database: a row that does not fit is damaged (see `Connection.read`)."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from pycomfy.core.lockfile.platforms import PlatformName
+from pydantic import BeforeValidator, FiniteFloat
+
+from pycomfy.core.lockfile.platforms import PlatformName
+
+
+def _parse(text: object) -> object:
+    """Return the value of a cell with JSON. Not as pydantic would, which refuses the names of files that are not
+    UTF-8."""
+    if not isinstance(text, str):
+        raise ValueError("not JSON")
+    try:
+        return json.loads(text)
+    except RecursionError as e:
+        raise ValueError("nested too deeply") from e
+
+
+_FROM_JSON = BeforeValidator(_parse)
+
+
+@dataclass(frozen=True)
+class NameRow:
+    """A workflow."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class TreeRow:
+    """What versions have."""
+
+    tree_id: str
+
+
+@dataclass(frozen=True)
+class CommitRow:
+    """The commit of a version; None if that was never known. `problem` as in `VersionRecord`."""
+
+    name: str
+    number: int
+    commit_id: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class ImageKeyRow:
+    """What tells an image from others."""
+
+    tree_id: str
+    platform: str
+    manifest_digest: str
+
+
+@dataclass(frozen=True)
+class DescriptionRow(ImageKeyRow):
+    """What the versions repository said of an image, and what the columns have of that."""
+
+    config_digest: str
+    diff_ids: Annotated[list[str], _FROM_JSON]
+    size_bytes: int
+    description: Annotated[dict[str, object], _FROM_JSON]
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """A file that a run saved; `size` in bytes."""
+
+    path: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -20,7 +88,7 @@ class VersionRecord:
     commit: str
     parent: str | None
     message: str
-    changes: tuple[str, ...]
+    changes: Annotated[tuple[str, ...], _FROM_JSON]
     created_by: str
     created_at: str
     comfyui_version: str
@@ -37,11 +105,11 @@ class ImageRecord:
     id: int
     name: str
     version: int
-    platform: "PlatformName"
+    platform: PlatformName
     layout: Path
     manifest_digest: str
     config_digest: str
-    diff_ids: tuple[str, ...]
+    diff_ids: Annotated[tuple[str, ...], _FROM_JSON]
     size: int
 
 
@@ -55,10 +123,10 @@ class RunRecord:
     started_at: str
     engine: str
     gpus: str | None
-    seconds: float
-    outputs: tuple[Mapping[str, object], ...]
+    seconds: FiniteFloat
+    outputs: Annotated[tuple[OutputRow, ...], _FROM_JSON]
     error: str | None
-    inputs: Mapping[str, object]
-    files: Mapping[str, str | None]
-    values: tuple[Mapping[str, object], ...]
+    inputs: Annotated[Mapping[str, object], _FROM_JSON]
+    files: Annotated[Mapping[str, str | None], _FROM_JSON]
+    values: Annotated[tuple[Mapping[str, object], ...], _FROM_JSON]
     device: str | None

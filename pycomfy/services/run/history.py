@@ -4,12 +4,11 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.database.database import database_path
 from pycomfy.adapters.database.entries import Run
-from pycomfy.adapters.database.records import ImageRecord, RunRecord
+from pycomfy.adapters.database.records import ImageRecord, OutputRow, RunRecord
 from pycomfy.adapters.versions.lookup import explain_unknown
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput, NotFound, Placeholder, suggest, suggest_retry
@@ -116,10 +115,9 @@ def _make_entry(record: RunRecord) -> RunEntry:
     )
 
 
-def _make_output(output: Mapping[str, Any]) -> RunOutput:
-    path, size = Path(output["path"]), int(output["size"])
+def _make_output(output: OutputRow) -> RunOutput:
     try:
-        exists = os.stat(path).st_size == size  # noqa: PTH116  (that of Path refuses some names)
+        exists = os.stat(output.path).st_size == output.size  # noqa: PTH116  (that of Path refuses some names)
     except (OSError, ValueError):
         exists = False
-    return RunOutput(path=str(path), size=size, sha256=str(output["sha256"]), exists=exists)
+    return RunOutput(path=output.path, size=output.size, sha256=output.sha256, exists=exists)

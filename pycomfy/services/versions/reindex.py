@@ -1,5 +1,7 @@
 """`reindex`: put right what can be in versions repository and database, and read every version anew."""
 
+from pathlib import Path
+
 from pycomfy import operation
 from pycomfy.adapters.database.connection import UnusableDatabase, put_aside
 from pycomfy.adapters.database.copy import copy_path
@@ -43,18 +45,31 @@ def reindex(workspace: Workspace) -> ReindexResult:
 
 
 def _open_anew(workspace: Workspace) -> None:
-    """Put aside a database that cannot be used, or is not as it was written."""
+    """Put aside a database that cannot be used, or is not as it was written; then its copy as well, if a database that
+    begins as that is no better."""
     path = database_path(workspace.paths)
     found = inspect_database(path)
-    state = "damaged" if found is not None and found.damage and found.size else ""
+    state = "damaged" if found is not None and found.damage and found.size else _find_state(path)
+    if not state:
+        return
+    aside = path.with_name(f"{path.name}.{state}-{workspace.clock():%Y%m%dT%H%M%S.%f}")
+    put_aside(path, aside)
+    operation.report(f"note: the database could not be used, and was put aside: {aside}")
+    copy = copy_path(path)
+    lost = not copy.exists() or (found is not None and found.copy_damage)
+    if _find_state(path):
+        put_aside(path, aside.with_name(f"{aside.name}.copy"))
+        copy.replace(aside.with_name(f"{aside.name}.copy.zst"))
+        lost = True
+    if lost:
+        operation.report("warning: runs, and logs of builds, that only it knew are not in the new one")
+
+
+def _find_state(path: Path) -> str:
+    """Return why the database cannot be used, in a word; "" if it can."""
     try:
-        if not state:
-            Database(path).close()
+        with Database(path) as database:
+            database.check()
     except UnusableDatabase as e:
-        state = e.state
-    if state:
-        aside = path.with_name(f"{path.name}.{state}-{workspace.clock():%Y%m%dT%H%M%S.%f}")
-        put_aside(path, aside)
-        operation.report(f"note: the database could not be used, and was put aside: {aside}")
-        if not copy_path(path).exists() or (found is not None and found.copy_damage):
-            operation.report("warning: runs, and logs of builds, that only it knew are not in the new one")
+        return e.state
+    return ""

@@ -3,6 +3,8 @@ import multiprocessing
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.database import migrations
-from pycomfy.adapters.database.connection import OutdatedDatabase
+from pycomfy.adapters.database.connection import DamagedDatabase, OutdatedDatabase
 from pycomfy.adapters.database.database import Database
 from pycomfy.adapters.database.entries import IndexedImage, Run, VersionEntry
 from pycomfy.errors import BadInput, NotFound
@@ -168,7 +170,14 @@ def test_runs_are_kept_with_their_outputs_or_their_error(database: Database) -> 
     database.record_build(build())
     found = database.find_image("hello")
     assert found is not None
-    good = Run(NOW, "podman", "all", 1.5, ({"path": "a.png", "size": 3},), inputs={"title": "grün", "seed": 1 << 63})
+    good = Run(
+        NOW,
+        "podman",
+        "all",
+        1.5,
+        ({"path": "a.png", "size": 3, "sha256": "0" * 64},),
+        inputs={"title": "grün", "seed": 1 << 63},
+    )
     bad = Run(NOW, "docker", None, 0.5, error="no memory")
     for one in (good, bad):
         database.record_run(found, one)
@@ -176,8 +185,55 @@ def test_runs_are_kept_with_their_outputs_or_their_error(database: Database) -> 
     assert [(r.name, r.version, r.started_at) for r in listed] == [("hello", 1, "2026-02-03T09:30:00Z")] * 2
     for record, one in zip(listed, (bad, good), strict=True):
         assert (record.engine, record.gpus, record.seconds) == (one.engine, one.gpus, one.seconds)
-        assert (record.outputs, record.error, record.inputs) == (one.outputs, one.error, one.inputs)
+        assert (tuple(map(asdict, record.outputs)), record.error, record.inputs) == (one.outputs, one.error, one.inputs)
     assert database.runs("other") == []
+
+
+WRONG_CELLS: dict[str, dict[str, object]] = {
+    "runs": {"outputs": "{", "inputs": "[1]", "input_files": '{"a": 1}', "node_values": "[" * 5000, "seconds": 9e999},
+    "workflow_versions": {"changes": "[1]", "number": "first", "created_at": b"\xff", "tree_id": b"\xff"},
+    "container_images": {"diff_ids": "x", "platform": "amiga", "size_bytes": "large", "description": "[]"},
+    "workflows": {"name": b"\xff"},
+}
+
+
+@pytest.mark.parametrize(("table", "column"), [(t, c) for t, columns in WRONG_CELLS.items() for c in columns])
+def test_a_row_that_cannot_have_been_written_is_damage(database: Database, table: str, column: str) -> None:
+    database.index([], [entry(1)])
+    database.record_build(build())
+    found = database.find_image("hello")
+    assert found is not None
+    database.record_run(found, Run(NOW, "podman", None, 1.5))
+    database.check()
+    database.change(f"UPDATE {table} SET {column} = ?", WRONG_CELLS[table][column])
+    with pytest.raises(DamagedDatabase):
+        database.check()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM _sqlite_migrations",
+        "ALTER TABLE runs RENAME COLUMN outputs TO other",
+        "ALTER TABLE runs RENAME TO other",
+        "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = replace(sql, 'created_at', '\udcff')",
+        "DELETE FROM workflows",
+        "UPDATE runs SET outputs = CAST(x'ff' AS TEXT)",
+    ],
+)
+def test_other_tables_than_ours_and_rows_that_refer_to_none_are_damage(database: Database, statement: str) -> None:
+    database.index([], [entry(1)])
+    database.record_build(build())
+    found = database.find_image("hello")
+    assert found is not None
+    database.record_run(found, Run(NOW, "podman", None, 1.5))
+    database.close()
+    with closing(sqlite3.connect(database.path)) as connection:
+        for one in statement.split("; "):
+            connection.execute(one.encode("utf-8", "surrogateescape").decode("latin-1"))
+        connection.commit()
+    with pytest.raises(DamagedDatabase), Database(database.path) as opened:
+        opened.check()
 
 
 def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:

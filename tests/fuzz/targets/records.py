@@ -14,7 +14,9 @@ import tempfile
 import zlib
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from functools import cache
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,15 @@ import zstandard
 
 from pycomfy.adapters.archive.integrity import check_archive
 from pycomfy.adapters.bundle.ustar import make_header, read_header
+from pycomfy.adapters.database.connection import UnusableDatabase
 from pycomfy.adapters.database.database import Database, database_path
+from pycomfy.adapters.database.entries import Build, Run
 from pycomfy.adapters.git.checkout import read_tree, write_tree
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_reader import unpack_nar
 from pycomfy.adapters.nix.nar_writer import hash_path, write_nar
+from pycomfy.cli.json_output import print_json
 from pycomfy.core.bundle.manifest import MANIFEST, FileEntry, Manifest, render_manifest
 from pycomfy.core.lockfile.schema import Lock, Platform, Root, WorkflowPin, render_lock
 from pycomfy.core.nix.lock_outputs import list_requisites
@@ -37,6 +42,7 @@ from pycomfy.core.versions.built_image import render_image
 from pycomfy.errors import PycomfyError
 from pycomfy.services.archive.archive import status, verify_archive
 from pycomfy.services.archive.bundle_import import import_bundle
+from pycomfy.services.run.history import list_runs
 from pycomfy.services.versions.branch import list_branches
 from pycomfy.services.versions.checkout import checkout
 from pycomfy.services.versions.diff import diff
@@ -47,6 +53,7 @@ from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import list_tags
 from pycomfy.services.workspace import Workspace
 from tests.fuzz.formats import JSON, LINES, Format, Tree
+from tests.fuzz.printing import print_harmlessly
 from tests.fuzz.target import Target
 from tests.support.service_projects import make_files, make_image, make_lock, record, with_steps
 
@@ -62,6 +69,15 @@ def _home() -> Path:
     paths = Paths(folder, folder / "cache")
     record(paths, make_files(KEPT), "first", make_image("a:1", "b:2"))
     record(paths, make_files(KEPT, with_steps(30)), "second")
+    with Database(database_path(paths)) as database:
+        database.record_build(Build(KEPT, 1, make_image("a:1", "b:2"), Path("/nix/store/x"), Path("/logs/1")))
+        image = database.find_image(KEPT, 1)
+        assert image is not None
+        output = {"path": "out/a.png", "size": 3, "sha256": "0" * 64}
+        value = {"node": "9", "title": "Show", "kind": "text", "value": ["x", 1.5]}
+        run = Run(datetime(2025, 12, 5, tzinfo=UTC), "podman", "all", 1.5, (output,), values=(value,), device="cuda:0")
+        database.record_run(image, replace(run, inputs={"seed": 7, "photo": "a.png"}, files={"photo": "/a.png"}))
+        database.record_run(image, replace(run, error="no\n  where: x", outputs=(), device=None))
     return folder
 
 
@@ -415,10 +431,10 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 def decode_database(data: bytes) -> Tree:
     """Return the rows of each table, as objects."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.deserialize(data)
+        connection.deserialize(_with_journal(data, _ROLLBACK))
         connection.row_factory = sqlite3.Row
         return {
-            table: [dict(row) for row in connection.execute(f'SELECT rowid AS "rowid", * FROM "{table}"')]
+            table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
             for table in _tables(connection)
         }
 
@@ -426,7 +442,7 @@ def decode_database(data: bytes) -> Tree:
 def encode_database(tree: Tree) -> bytes:
     """Return the seed's database with these rows; what SQLite refuses is left out."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.deserialize(database_seeds()[0])
+        connection.deserialize(_with_journal(database_seeds()[0], _ROLLBACK))
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("PRAGMA ignore_check_constraints = ON")
         known = {
@@ -444,7 +460,15 @@ def encode_database(tree: Tree) -> bytes:
                             f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [_cell(v) for _, v in pairs]
                         )
         connection.commit()
-        return connection.serialize()
+        return _with_journal(connection.serialize(), _AHEAD)
+
+
+_ROLLBACK, _AHEAD = b"\1\1", b"\2\2"
+
+
+def _with_journal(data: bytes, kind: bytes) -> bytes:
+    """Return a database with another kind of journal in its header: SQLite opens none in memory that writes ahead."""
+    return data[:18] + kind + data[20:]
 
 
 def _cell(value: object) -> object:
@@ -453,8 +477,14 @@ def _cell(value: object) -> object:
 
 @cache
 def database_seeds() -> Sequence[bytes]:
-    with closing(sqlite3.connect(database_path(Paths(_home(), _home() / "cache")))) as connection:
-        return [connection.serialize()]
+    """The database of the data folder, in the smallest pages: inputs are cut off."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, "pycomfy.db")
+        shutil.copy(database_path(Paths(_home(), _home() / "cache")), path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            for command in ("PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM"):
+                connection.execute(command)
+        return [_with_journal(path.read_bytes(), _AHEAD)]
 
 
 DATABASE = Format("database", decode_database, encode_database)
@@ -483,16 +513,26 @@ def run_database(data: bytes, folder: Path) -> None:
         ):
             with suppress(PycomfyError):
                 use()
+    workspace = Workspace(Paths(folder, folder / "cache"))
+    for list_ in (lambda: log(workspace), lambda: list_runs(workspace)):
+        with suppress(PycomfyError):
+            json.loads(print_harmlessly(partial(print_json, list_())))
 
 
 def run_reindex(data: bytes, folder: Path) -> None:
-    """Such a database in the data folder: `reindex` makes it good, and loses no version."""
+    """Such a database in the data folder: `reindex` makes it good, and loses no version; but it leaves that of a newer
+    pycomfy as it is."""
     workspace = _workspace(folder)
     _put_database(data, workspace.paths.data)
     for use in (lambda: log(workspace), lambda: list_branches(workspace)):
         with suppress(PycomfyError):
             use()
-    reindex(workspace)
+    try:
+        reindex(workspace)
+        with workspace.open_database() as database:
+            database.check()
+    except UnusableDatabase as e:
+        raise AssertionError("it cannot be used after reindex") from e
     _check_listed(workspace)
     _check_files(workspace)
 

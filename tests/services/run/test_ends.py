@@ -165,7 +165,7 @@ def test_after_a_signal_to_us(job: Job, number: str, status: int) -> None:
     with Database(database_path(job.paths)) as database:
         (recorded,) = database.runs(NAME)
     assert recorded.error == "the run was ended"
-    assert [output["path"] for output in recorded.outputs] == [str(job.out / "sub" / "made.txt")]
+    assert [output.path for output in recorded.outputs] == [str(job.out / "sub" / "made.txt")]
 
 
 def test_after_pycomfy_was_killed(job: Job) -> None:

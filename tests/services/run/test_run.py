@@ -85,7 +85,7 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     with Database(database_path(paths)) as database:
         (recorded,) = database.runs("pycomfy-test")
     assert recorded.error is None
-    assert [o["path"] for o in recorded.outputs] == [str(o.path) for o in result.outputs]
+    assert [o.path for o in recorded.outputs] == [str(o.path) for o in result.outputs]
 
 
 def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder) -> None:
@@ -121,7 +121,7 @@ def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, t
     with Database(database_path(paths)) as database:
         (recorded,) = database.runs("pycomfy-test")
     assert "one" in (recorded.error or "")
-    assert [o["path"] for o in recorded.outputs] == [str(tmp_path / "out" / "a.png")]
+    assert [o.path for o in recorded.outputs] == [str(tmp_path / "out" / "a.png")]
 
 
 def test_a_run_that_cannot_be_recorded_is_still_a_run(

@@ -20,6 +20,7 @@ from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadInput
 from pycomfy.operation import Operation
 from pycomfy.services.archive.archive import collect_garbage
+from pycomfy.services.run.history import list_runs
 from pycomfy.services.versions.log import log
 from pycomfy.services.versions.pull import pull
 from pycomfy.services.versions.push import push
@@ -117,7 +118,15 @@ def with_run(paths: Paths) -> None:
         image = database.find_image("hello")
         assert image is not None
         database.record_run(
-            image, Run(datetime.now(UTC), "podman", None, 1.5, ({"path": "a.png"},), inputs={"seed": 7})
+            image,
+            Run(
+                datetime.now(UTC),
+                "podman",
+                None,
+                1.5,
+                ({"path": "a.png", "size": 3, "sha256": "0" * 64},),
+                inputs={"seed": 7},
+            ),
         )
 
 
@@ -179,6 +188,40 @@ def test_a_database_that_is_lost_begins_as_its_copy_with_its_runs(paths: Paths) 
     assert listed(paths) == before and read_runs(paths) == runs
     with Database(database_path(paths)) as database:
         assert database.all("SELECT * FROM version_sources"), "what is not copied is read from the versions repository"
+
+
+def change_runs(paths: Paths) -> None:
+    """As another program does that knows nothing of the copy."""
+    with Database(database_path(paths)) as database:
+        database.change("UPDATE runs SET outputs = '{'")
+
+
+def test_a_row_that_cannot_have_been_written_costs_no_version_and_is_put_right_from_the_copy(paths: Paths) -> None:
+    with_run(paths)
+    before, runs = listed(paths), read_runs(paths)
+    change_runs(paths)
+    found = inspect_database(database_path(paths))
+    assert found is not None and found.damage
+    with pytest.raises(DamagedDatabase):
+        list_runs(Workspace(paths))
+    reindex(Workspace(paths))
+    assert listed(paths) == before and read_runs(paths) == runs
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_row_that_the_copy_has_as_well_costs_no_version_and_stays_in_a_file(paths: Paths, copied: bool) -> None:
+    with_run(paths)
+    before = listed(paths)
+    change_runs(paths)
+    copy_path(database_path(paths)).unlink()
+    if copied:
+        record(paths, make_files("third"))
+        rm(Workspace(paths), "third", force=True)
+    found = inspect_database(database_path(paths))
+    assert found is not None and "cannot have written" in found.damage[0]
+    assert "are not in the new one" in reported(lambda: reindex(Workspace(paths)))
+    assert listed(paths) == before and list_runs(Workspace(paths)) == []
+    assert list(paths.data.glob("pycomfy.db.damaged-*")), "what was there is still there"
 
 
 def test_a_copy_that_is_lost_or_damaged_is_told_and_made_anew(paths: Paths) -> None:
