@@ -27,6 +27,7 @@ def test_an_address_goes_before_an_id() -> None:
 def test_versions_are_newest_first_and_commits_before_them() -> None:
     commit = "f" * 40
     assert sort_versions(["1.9", "1.10", commit, "junk!", "1.9"]) == (commit, "1.10", "1.9", "junk!")
+    assert sort_versions(["junk!", "0.dev1", "0"]) == ("0", "0.dev1", "junk!"), "what is no version is the last"
 
 
 def test_a_comfyui_newer_than_the_pinned_one_is_noticed() -> None:

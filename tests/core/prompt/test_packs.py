@@ -70,3 +70,10 @@ def test_a_curve_of_mtb_begins_as_a_straight_line() -> None:
 
 def test_a_table_that_cannot_be_read_is_the_one_that_the_editor_begins_with() -> None:
     assert values("easy table", ("[" * 100_000,)) == values("easy table", ())
+
+
+def test_a_format_brings_the_widgets_that_have_a_name_and_a_type() -> None:
+    listed = [[], [1, "INT", {}], ["nothing"], "text", ["crf", "INT", {"default": 19}]]
+    info = {"Encode": definition({"format": [["gif", "mp4"], {"formats": {"mp4": listed}}]})}
+    workflow = ui([node(1, "Encode", values={"format": "mp4"})], [])
+    assert inputs_of(workflow, info)["1"] == {"format": "mp4", "crf": 19}
