@@ -66,11 +66,11 @@ class NodeDetails:
         return self.definitions.known and self.spec(flat) is None and self.is_unlinkable(flat)
 
     def is_unlinkable(self, flat: FlatNode) -> bool:
-        """Return whether a node has no sockets and no links, names no pack, and is none of the editor's own."""
+        """Return whether a node that is not virtual has no sockets and no links, and names no pack."""
         node = flat.node
         if node.properties.get("cnr_id") or node.properties.get("aux_id") or node.inputs or node.outputs:
             return False
-        if flat.inner is not None or node.type in VIRTUAL or node.type in VIRTUAL_FROM_PACKS:
+        if node.type in VIRTUAL_FROM_PACKS:
             return False
         return not self._incoming(flat) and node.id not in self._origins(flat)
 

@@ -184,7 +184,9 @@ def _number_text(value: float) -> str:
     """A number as JavaScript writes it: Python's digits, but with an exponent only from 1e21 on and below 1e-6."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if value == 0 or 1e-6 <= abs(value) < 1e21:
+    if value == 0:
+        return "0"
+    if 1e-6 <= abs(value) < 1e21:
         return f"{Decimal(repr(value)):f}".removesuffix(".0")
     digits, exponent = repr(value).split("e")
     return f"{digits.removesuffix('.0')}e{int(exponent):+d}"

@@ -83,6 +83,7 @@ def test_each_fault_is_told(tmp_path: Path) -> None:
         (padded[:at] + b"\1" + padded[at + 1 :], "the padding is not zero"),
         (text(b"nix-archive-1")[:-1] + b"\1" + whole[24:], "the padding is not zero"),
         (nar(*node(b"device")), "a node is of the kind b'device'"),
+        (nar(*node(b"d" * 50)), f"a node is of the kind {b'd' * 40!r}"),
         (nar(*node(b"regular", b"content", b"x")), "a file without contents"),
         (nar(*node(b"regular", b"executable", b"yes", b"contents", b"x")), "b'yes' where b'' should be"),
         (nar(*node(b"symlink", b"to", b"x")), "b'to' where b'target' should be"),

@@ -229,6 +229,14 @@ class TestScripted:
         assert found["1"]["width"] == 640
         assert found["2"] == {"image": "x", "n": 5}
 
+    @pytest.mark.parametrize("type_", ["SaveGLB", "Preview3D", "Preview3DAnimation"])
+    def test_the_editor_adds_a_view_to_nodes_that_show_3d_models(self, type_: str) -> None:
+        workflow = ui([node(1, type_, values=("a.glb", "x.png"))], [])
+        assert inputs_of(workflow, {type_: definition({"file": ["STRING"]})})["1"] == {
+            "file": "a.glb",
+            "image": "x.png",
+        }
+
 
 class TestDynamic:
     COMBO = (
@@ -531,6 +539,15 @@ class TestSubgraphs:
         values = inputs_of(hosted(host, inner, links, inputs))
         assert values["2:6"] == {"width": 100, "height": 200}
         assert values["2:5"]["radius"] == 3
+
+    @pytest.mark.parametrize("saved", [(3,), (3, 4, 5)])
+    def test_a_host_may_have_more_or_fewer_values_than_proxy_widgets(self, saved: tuple[int, ...]) -> None:
+        inner = [node(5, "Blur", linked("image", 80, "IMAGE"), values=(2.5,)), node(6, "Blank", values=(1, 2))]
+        links = [[80, -10, 0, 5, 0, "IMAGE"], [90, 5, 0, -20, 0, "IMAGE"]]
+        proxies = [["5", "radius"], ["6", "height"]]
+        host = node(2, "sg", linked("image", 8), values=saved, properties={"proxyWidgets": proxies})
+        values = inputs_of(hosted(host, inner, links, [slot("image", "IMAGE", 80)]))
+        assert (values["2:5"]["radius"], values["2:6"]["height"]) == (3, (*saved, 2)[1])
 
     def test_links_into_a_promoted_widget(self) -> None:
         info = {**OBJECT_INFO, "N": definition(outputs=["FLOAT"])}

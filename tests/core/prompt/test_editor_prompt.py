@@ -149,6 +149,8 @@ def test_a_text_that_the_editor_expands_at_its_moment_stays() -> None:
 def test_what_is_told_is_short_and_printable() -> None:
     (difference,) = judged(sent(seed="\x1b[2J" + "x" * 5000)).differences
     assert difference.isprintable() and len(difference) < 200
+    (whole,), (cut,) = (judged(sent(seed="x" * count)).differences for count in (58, 59))
+    assert f'"{"x" * 58}", ' in whole and f'"{"x" * 59}…, ' in cut
 
 
 def test_inputs_of_players_and_buttons_are_no_differences() -> None:
