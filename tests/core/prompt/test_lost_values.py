@@ -166,6 +166,16 @@ def test_a_problem_names_the_node_its_type_and_the_value() -> None:
     assert (problem.code, problem.where) == ("lost-value", "here.json")
 
 
+def test_a_value_is_told_as_it_is_written_and_cut_after_60_characters() -> None:
+    def told(value: object) -> str:
+        (one,) = lost(saved("Blank", {"depth": value}))
+        return str(one).partition(" has no place")[0]
+
+    assert told("Grüße") == '1.depth (Blank): the saved value "Grüße"'
+    assert told("x" * 58) == f'1.depth (Blank): the saved value "{"x" * 58}"'
+    assert told("x" * 59) == f'1.depth (Blank): the saved value "{"x" * 59}…'
+
+
 def test_the_last_problem_has_the_line_that_acknowledges_all_beside_what_was_acknowledged() -> None:
     found = lost(ui([node(1, "Blank", values=(1, 2, 3)), node(2, "Blank", values={"a": 1, "b": 2})], []))
     first, last = refuse_lost(found, ("2.a", "gone"), "here.json")

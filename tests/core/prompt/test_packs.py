@@ -59,6 +59,16 @@ def test_a_link_of_use_everywhere_may_lead_into_a_reroute() -> None:
     assert inputs_of({**workflow, "extra": {"ue_links": [link]}})["9"]["images"] == ["1", 0]
 
 
+@pytest.mark.parametrize("lacking", ["upstream", "upstream_slot", "downstream", "downstream_slot"])
+def test_a_link_of_use_everywhere_that_lacks_an_end_is_none(lacking: str) -> None:
+    workflow = chain(links=[])
+    workflow["nodes"][-1]["inputs"][0]["link"] = None
+    link = {"upstream": 1, "upstream_slot": 0, "downstream": 9, "downstream_slot": 0, "type": "IMAGE"}
+    assert inputs_of({**workflow, "extra": {"ue_links": [link]}})["9"]["images"] == ["1", 0]
+    broken = [{**link, lacking: value} for value in (None, [])]
+    assert "images" not in inputs_of({**workflow, "extra": {"ue_links": [*broken, "text", None]}})["9"]
+
+
 @pytest.mark.parametrize("outputs", ["INT", {"outputs": ["INT"]}])
 def test_the_outputs_of_a_power_puter_are_one_type_or_a_list(outputs: object) -> None:
     assert values("Power Puter (rgthree)", (outputs, "a + b")) == {"outputs": {"outputs": ["INT"]}, "code": "a + b"}

@@ -28,6 +28,7 @@ OPTIONS = st.dictionaries(st.sampled_from(["step", "min", "max", "round"]), NUMB
         ("FLOAT", {"step": 0.01, "round": False, "max": 1.0}, 1.5, 1.0),
         ("FLOAT", {"min": -5.0}, -7, -5.0),
         ("INT", {"step": 1e-300}, 7, 7),
+        ("INT", {"step": 5e-324}, 7, 7),
         ("INT", {"step": 8, "min": 10**400}, 99, 96),
         ("FLOAT", {"step": 1e-300, "round": 1e-300}, 0.126, 0.126),
         ("STRING", {}, "1.26", "1.26"),
