@@ -280,6 +280,19 @@ class TestDynamic:
         )
         assert inputs_of(workflow, self.info())["2"]["mode.picture"] == ["1", 0]
 
+    def test_the_sockets_of_each_node_s_option_come_right_after_the_combo(self) -> None:
+        workflow = ui(
+            [
+                node(1, "Photo", values=("x.png", "image")),
+                node(2, "Dyn", values=("size", 64, 7, "fixed", "randomize", 9)),
+                node(3, "Dyn", values=("image", 0.5, "randomize", 9)),
+            ],
+            [[1, 1, 0, 3, 1, "IMAGE"]],
+        )
+        values = inputs_of(workflow, self.info())
+        assert values["3"] == {"mode": "image", "mode.x": 0.5, "last": 9, "mode.picture": ["1", 0]}
+        assert values["2"] == {"mode": "size", "mode.width": 64, "mode.seed": 7, "last": 9}
+
     def test_autogrow_sends_what_is_linked_and_not_the_container(self) -> None:
         template = {"input": {"required": {"image": ["IMAGE"]}}, "prefix": "image", "min": 1}
         info = {**OBJECT_INFO, "Many": definition({"images": ["COMFY_AUTOGROW_V3", {"template": template}]})}

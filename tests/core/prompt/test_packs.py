@@ -65,7 +65,7 @@ def test_a_link_of_use_everywhere_that_lacks_an_end_is_none(lacking: str) -> Non
     workflow["nodes"][-1]["inputs"][0]["link"] = None
     link = {"upstream": 1, "upstream_slot": 0, "downstream": 9, "downstream_slot": 0, "type": "IMAGE"}
     assert inputs_of({**workflow, "extra": {"ue_links": [link]}})["9"]["images"] == ["1", 0]
-    broken = [{**link, lacking: value} for value in (None, [])]
+    broken: list[Json] = [{**link, lacking: None}, {**link, lacking: []}]
     assert "images" not in inputs_of({**workflow, "extra": {"ue_links": [*broken, "text", None]}})["9"]
 
 
