@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import uvicorn
@@ -19,8 +20,9 @@ from .assets.addresses import Trusted
 from .assets.fetch import Fetcher, FetchPolicy
 from .assets.store import AssetStore
 from .comfyui.instance import Instance
+from .comfyui.workers import Worker, lay_out, plan_workers
 from .events import Failure
-from .gpu import has_gpu
+from .gpu import count_gpus
 from .installation import prepare
 from .jobs.dispatch import Dispatcher
 from .jobs.housekeeping import keep_house, put_right
@@ -45,8 +47,10 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     try:
         settings = read_settings(os.environ)
         logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(message)s")
-        own = prepare(places)
-    except (BadSettings, Failure) as e:
+        gpus = count_gpus()
+        workers = plan_workers(settings.workers, places, gpus, os.environ)
+        workers = [replace(worker, places=lay_out(worker, places, prepare)) for worker in workers]
+    except (BadSettings, Failure, OSError) as e:
         print(f"serve: {e}", file=sys.stderr)
         return 1
     follow_models(places)
@@ -54,17 +58,25 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     spool = places.data / "uploads"
     spool.mkdir(exist_ok=True)
     tempfile.tempdir = str(spool)
-    return asyncio.run(_serve(own, settings, until_eof=until_eof))
+    return asyncio.run(_serve(Machine(workers, cpu=gpus == 0), settings, until_eof=until_eof))
 
 
-async def _serve(places: Places, settings: Settings, *, until_eof: bool) -> int:
+@dataclass(frozen=True)
+class Machine:
+    """The ComfyUIs of this container, which are laid out; the first has the folders that all share."""
+
+    workers: list[Worker]
+    cpu: bool
+
+
+async def _serve(machine: Machine, settings: Settings, *, until_eof: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     if until_eof:
         threading.Thread(target=_wait_for_eof, args=(loop, stop), daemon=True).start()
-    async with open_gateway(places, settings) as gateway:
+    async with open_gateway(machine, settings) as gateway:
         server = uvicorn.Server(_plan_server(gateway))
         serving = asyncio.create_task(server._serve())
         stopped = asyncio.create_task(stop.wait())
@@ -116,12 +128,23 @@ async def _drain(gateway: Gateway) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_gateway(places: Places, settings: Settings) -> AsyncIterator[Gateway]:
-    """A gateway over `places`, which `prepare` made, with its ComfyUIs starting and its stores put right."""
+async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway with its ComfyUIs starting and its stores put right."""
+    places = machine.workers[0].places
     project = read_project(places)
     hub = Hub()
     live = Live(hub)
-    instances = [Instance("0", places, cpu=not has_gpu(), hang_limit=settings.hang_limit, on_line=_show_line)]
+    instances = [
+        Instance(
+            worker.name,
+            worker.places,
+            cpu=machine.cpu,
+            environment=worker.environment,
+            hang_limit=settings.hang_limit,
+            on_line=_show_line,
+        )
+        for worker in machine.workers
+    ]
     limits = StoreSettings(
         max_queued=settings.max_queued,
         max_attempts=settings.max_attempts,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..graph.affinity import find_affinity
 from ..graph.assets import AssetProblem, check_references, list_assets
 from ..graph.policy import EditorFormat, NodeProblem, find_problems
 from ..jobs.model import Job, JobRequest
@@ -29,7 +30,7 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
     for submission in submissions:
         await _check(gateway, submission)
     try:
-        jobs = await gateway.store.add([_timed(gateway, submission.request) for submission in submissions])
+        jobs = await gateway.store.add([_complete(gateway, submission.request) for submission in submissions])
     except QueueFull as e:
         raise ApiProblem(429, "queue_full", "too many jobs are waiting", retry_after=e.retry_after) from e
     except BatchTooLarge as e:
@@ -44,10 +45,11 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
     return jobs
 
 
-def _timed(gateway: Gateway, request: JobRequest) -> JobRequest:
-    """With the deadline of this gateway, unless the request has an earlier one."""
+def _complete(gateway: Gateway, request: JobRequest) -> JobRequest:
+    """With the deadline of this gateway, unless the request has an earlier one, and the models that it needs."""
     limit = gateway.settings.job_timeout
-    return request.model_copy(update={"timeout": limit if request.timeout is None else min(request.timeout, limit)})
+    timeout = limit if request.timeout is None else min(request.timeout, limit)
+    return request.model_copy(update={"timeout": timeout, "affinity": find_affinity(request.graph)})
 
 
 async def _check(gateway: Gateway, submission: Submission) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +82,7 @@ class Instance:
     _tracker: Tracker | None = None
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
     _restart: asyncio.Event = field(default_factory=asyncio.Event)
+    _chores: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def keep_running(self) -> None:
         """Start it, and start it again whenever it ends, until cancelled."""
@@ -196,6 +197,7 @@ class Instance:
         try:
             await self._submit(client, tracker, extra_data)
             entry = await self._until_over(client, tracker, on_change, died, halted)
+            self._do_later(client.forget(tracker.prompt_id))
             problems = list(find_problems(entry, dict(tracker.graph)))
             if problems:
                 raise Rejected(problems)
@@ -208,6 +210,17 @@ class Instance:
             self._tracker = None
             died.cancel()
             halted.cancel()
+
+    def _do_later(self, chore: Coroutine[Any, Any, None]) -> None:
+        """What nobody waits for, and may fail."""
+
+        async def do() -> None:
+            with contextlib.suppress(Unanswered, Refused):
+                await chore
+
+        task = asyncio.create_task(do())
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
 
     async def _death(self, what: str) -> Died:
         if self.stopped.is_set() and self._server is not None and self._server.process.returncode is not None:

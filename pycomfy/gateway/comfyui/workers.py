@@ -1,0 +1,59 @@
+"""Which ComfyUIs run: one for each GPU, or as many as were asked for."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ..places import Places
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+SHARED = ("input", "models")
+"""Folders of the first ComfyUI that the others have, too. Outputs are apart: two processes would write to one name."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A ComfyUI before it is laid out; `environment` says which GPU it has."""
+
+    name: str
+    places: Places
+    environment: Mapping[str, str]
+
+
+def plan_workers(wanted: str, places: Places, gpus: int, environment: Mapping[str, str]) -> list[Worker]:
+    """`wanted` is a number, or auto for one for each of `gpus`; at least one, which has the folders of `places`."""
+    count = max(1, gpus) if wanted == "auto" else int(wanted)
+    return [
+        Worker(str(number), _places(places, number), _visible(number, gpus, environment) if count > 1 else {})
+        for number in range(count)
+    ]
+
+
+def _places(places: Places, number: int) -> Places:
+    if number == 0:
+        return places
+    folder = f"worker-{number}"
+    return replace(places, data=places.data / "workers" / folder, temp=places.temp / folder, port=places.port + number)
+
+
+def _visible(number: int, gpus: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """More workers than GPUs share them; a list that the container was given is taken as it is."""
+    if gpus == 0:
+        return {}
+    listed = [device.strip() for device in environment.get(VISIBLE, "").split(",") if device.strip()]
+    devices = listed or [str(device) for device in range(gpus)]
+    return {VISIBLE: devices[number % len(devices)]}
+
+
+def lay_out(worker: Worker, first: Places, prepare: Callable[[Places], Places]) -> Places:
+    """Make the folders of a worker, with those that all share as links. Raises what `prepare` does, and `OSError`."""
+    if worker.places != first:
+        worker.places.data.mkdir(parents=True, exist_ok=True)
+        worker.places.temp.mkdir(parents=True, exist_ok=True)
+        for name in SHARED:
+            (first.data / name).mkdir(exist_ok=True)
+            link = worker.places.data / name
+            if not link.is_symlink():
+                link.symlink_to(os.path.relpath(first.data / name, link.parent))
+    return prepare(worker.places)
