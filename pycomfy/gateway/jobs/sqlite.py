@@ -27,11 +27,8 @@ NEAR = 8
 """A worker may take one of so many jobs of an owner out of turn for the models that it has loaded, and pass the oldest
 over so often."""
 
-_MANY = 200
-"""So many jobs are changed in one transaction."""
-
 _FEW = 25
-"""And so many are removed, which takes longer."""
+"""So many jobs are changed in one transaction: others wait no longer than that."""
 
 _LONGEST = timedelta(days=3650)
 
@@ -88,7 +85,7 @@ class SqliteStore:
         """Raises `StoreUnavailable`, `StoreFull`."""
         store = cls(path, settings or StoreSettings(), clock or Clock())
         try:
-            store._file = await store._thread.submit(lambda: JobsFile(path, store._settings.reserve))
+            store._file = await store._thread.submit(lambda: JobsFile(path, store._settings.reserve), quick=False)
         except BaseException:
             await store._thread.close(lambda: None)
             raise
@@ -103,14 +100,17 @@ class SqliteStore:
     async def add(self, requests: Sequence[JobRequest]) -> list[Job]:
         requests = list(requests)
         durable = self._settings.durable != "none"
-        return await self._change(lambda: self._add(requests), durable=durable, reserved=False, then=self._arrived)
+        quick = len(requests) <= _FEW and self._file.has_reserve
+        return await self._submit(
+            lambda: self._add(requests), durable=durable, quick=quick, reserved=False, then=self._arrived
+        )
 
     def _add(self, requests: list[JobRequest]) -> list[Job]:
         now = self._clock.now()
         self._refuse_reused(requests, now)
         self._refuse_many(requests)
         jobs = [self._new_job(request, now) for request in requests]
-        rows.insert(self._db, jobs)
+        self._thread.wrote(rows.insert(self._db, jobs))
         for job in reversed(jobs):  # of several with one key, the first stays
             if (key := job.request.idempotency_key) is not None:
                 self._db.execute(
@@ -170,7 +170,7 @@ class SqliteStore:
         return await self._read(lambda: rows.position(self._db, job))
 
     async def find(self, wanted: JobFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
-        return await self._read(lambda: rows.find(self._db, wanted, limit, cursor))
+        return await self._read(lambda: rows.find(self._db, wanted, limit, cursor), quick=False)
 
     async def counts(self) -> Counts:
         return await self._read(lambda: rows.counts(self._db, self._clock.now()))
@@ -178,7 +178,7 @@ class SqliteStore:
     async def finished(self, *, overdue: bool, limit: int = 100) -> list[Job]:
         until = self._clock.now().timestamp() if overdue else float("inf")
         ended = "WHERE expires <= ? ORDER BY expires LIMIT ?"
-        return await self._read(lambda: rows.load_all(self._db, ended, until, limit))
+        return await self._read(lambda: rows.load_all(self._db, ended, until, limit), quick=False)
 
     async def untold(self, limit: int = 100) -> list[Job]:
         return await self._read(lambda: rows.load_all(self._db, "WHERE untold = 1 ORDER BY seq LIMIT ?", limit))
@@ -308,21 +308,22 @@ class SqliteStore:
 
     async def recover(self) -> list[Job]:
         def work() -> list[Job]:
-            lost = rows.load_all(self._db, "WHERE state IN ('running', 'canceling') LIMIT ?", _MANY)
+            lost = rows.load_all(self._db, "WHERE state IN ('running', 'canceling') LIMIT ?", _FEW)
             return [self._release(job, WORKER_LOST) for job in lost]
 
-        return await self._repeat(work)
+        return await self._repeat(work, quick=False)
 
     async def expire(self) -> list[Job]:
-        changed = await self._repeat(self._expire)
-        await self._thread.submit(self._file.shrink)
+        changed = await self._repeat(self._expire, quick=True)
+        if await self._read(self._file.has_free_pages):
+            await self._thread.submit(self._file.shrink, quick=False)
         return changed
 
     def _expire(self) -> list[Job]:
         now, steady = self._clock.now(), self._clock.monotonic()
         self._db.execute("DELETE FROM keys WHERE until <= ?", (now.timestamp(),))
         late = "WHERE state = 'queued' AND deadline IS NOT NULL AND deadline <= ? ORDER BY deadline LIMIT ?"
-        changed = [self._end(job, "expired", DEADLINE) for job in rows.load_all(self._db, late, now.timestamp(), _MANY)]
+        changed = [self._end(job, "expired", DEADLINE) for job in rows.load_all(self._db, late, now.timestamp(), _FEW)]
         held = self._db.execute("SELECT id, attempt FROM jobs WHERE state IN ('running', 'canceling')").fetchall()
         self._leases = {job: self._leases[job] for job, _ in held if job in self._leases}
         for job, attempt in held:
@@ -335,7 +336,11 @@ class SqliteStore:
         left, removed = list(jobs), 0
         while left:
             some, left = left[:_FEW], left[_FEW:]
-            removed += await self._change(lambda some=some: sum(rows.remove(self._db, job) for job in some))  # type: ignore[misc]
+
+            def work(some: list[str] = some) -> int:
+                return sum(rows.remove(self._db, job) for job in some)
+
+            removed += await self._change(work, quick=False)
         return removed
 
     async def told(self, job: str) -> None:
@@ -381,41 +386,35 @@ class SqliteStore:
     def _arrived(self, _: object) -> None:
         self._thread.tell(self._arrival.set)
 
-    async def _read(self, work: Callable[[], T]) -> T:
-        return await self._thread.submit(lambda: self._file.read(work))
+    async def _read(self, work: Callable[[], T], *, quick: bool = True) -> T:
+        return await self._thread.submit(lambda: self._file.read(work), quick=quick)
 
-    async def _change(
-        self,
-        work: Callable[[], T],
-        *,
-        durable: bool | None = None,
-        reserved: bool = True,
-        then: Callable[[T], None] | None = None,
-    ) -> T:
-        durable = self._settings.durable == "all" if durable is None else durable
-        return await self._submit(work, durable=durable, reserved=reserved, then=then)
+    async def _change(self, work: Callable[[], T], *, quick: bool = True, then: Callable[[T], None] | None = None) -> T:
+        return await self._submit(work, durable=self._settings.durable == "all", quick=quick, then=then)
 
     def _submit(
         self,
         work: Callable[[], T],
         *,
         durable: bool = False,
+        quick: bool = True,
         reserved: bool = True,
         then: Callable[[T], None] | None = None,
     ) -> "asyncio.Future[T]":
         def call() -> T:
             before = self._db.total_changes
             result = self._file.change(work, reserved=reserved)
-            self._thread.commits += self._db.total_changes != before
+            if changes := self._db.total_changes - before:
+                self._thread.committed(changes)
             if then is not None:
                 then(result)
             return result
 
-        return self._thread.submit(call, durable=durable)
+        return self._thread.submit(call, quick=quick, durable=durable)
 
-    async def _repeat(self, work: Callable[[], list[Job]]) -> list[Job]:
+    async def _repeat(self, work: Callable[[], list[Job]], *, quick: bool) -> list[Job]:
         """A transaction for each piece, so that others come in between."""
         changed: list[Job] = []
-        while some := await self._change(work, then=self._arrived):
+        while some := await self._change(work, quick=quick, then=self._arrived):
             changed += some
         return changed

@@ -103,6 +103,7 @@ class JobsFile:
         self.reason: str | None = None
         self._reserve = path.with_name(path.name + "-reserve")
         self._reserve_bytes = reserve
+        self.has_reserve = False
         self._suspect = path.with_name(path.name + "-suspect")
         """Is there if damage was found while the file was in use: the next start checks it whole."""
         try:
@@ -190,15 +191,17 @@ class JobsFile:
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def bring_in(self) -> None:
-        """Bring the log into the file, which otherwise happens in the middle of some change, and takes it 20 ms."""
+        """Bring the log into the file. Waits for the disk."""
         with contextlib.suppress(sqlite3.Error):
             self.database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def has_free_pages(self) -> bool:
+        return bool(self.database.execute("PRAGMA freelist_count").fetchone()[0])
 
     def shrink(self) -> None:
         """Give back the space of pages without use, a part at a time."""
         with self._translated():
-            if self.database.execute("PRAGMA freelist_count").fetchone()[0]:
-                self.database.executescript("PRAGMA incremental_vacuum(1000)")  # execute frees one page
+            self.database.executescript("PRAGMA incremental_vacuum(1000)")  # execute would free one page
 
     def read(self, work: Callable[[], T]) -> T:
         """Raises `StoreUnavailable`."""
@@ -219,6 +222,7 @@ class JobsFile:
 
     def spend_reserve(self) -> bool:
         """Free the space in reserve. False if there was none."""
+        self.has_reserve = False
         try:
             self._reserve.unlink()
         except OSError:
@@ -227,8 +231,12 @@ class JobsFile:
 
     def fill_reserve(self) -> bool:
         """Whether the space in reserve is there, or could be put there now."""
-        if not self._reserve_bytes or self._reserve.exists():
+        if self.has_reserve:
             return True
+        self.has_reserve = not self._reserve_bytes or self._reserve.exists() or self._write_reserve()
+        return self.has_reserve
+
+    def _write_reserve(self) -> bool:
         partial = self._reserve.with_name(self._reserve.name + ".new")
         try:
             with partial.open("wb") as file:
@@ -257,6 +265,7 @@ def _prepare(database: sqlite3.Connection, path: Path, suspect: bool) -> None:
     database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")  # `StoreThread` writes the log to the disk
+    database.execute("PRAGMA wal_autocheckpoint = 0")  # so does it bring the log into the file
     database.execute(f"PRAGMA journal_size_limit = {16 << 20}")
     database.execute("PRAGMA cache_size = -8000")
     database.execute("PRAGMA secure_delete = OFF")

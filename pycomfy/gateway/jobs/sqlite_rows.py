@@ -17,8 +17,9 @@ _CURSOR = re.compile("[0-9a-f]{1,15}")
 _JOB = "SELECT j.seq, j.record, r.request FROM jobs j JOIN requests r USING (seq)"
 
 
-def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
-    """Raises `ValueError` for a request that JSON cannot hold."""
+def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> int:
+    """The size of their requests. Raises `ValueError` for one that JSON cannot hold."""
+    size = 0
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
     for seq, job in enumerate(jobs, 1 + (row[0] if row else 0)):
         request = job.request
@@ -31,10 +32,13 @@ def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
                 _record(job),
             ),
         )
-        db.execute("INSERT INTO requests VALUES (?, ?)", (seq, request.model_dump_json()))
+        text = request.model_dump_json()
+        size += len(text)
+        db.execute("INSERT INTO requests VALUES (?, ?)", (seq, text))
         if request.metadata:
             rows = [(seq, key, value) for key, value in request.metadata.items()]
             db.executemany("INSERT INTO metadata VALUES (?, ?, ?)", rows)
+    return size
 
 
 def update(db: sqlite3.Connection, job: Job) -> Job:

@@ -306,6 +306,61 @@ async def test_the_log_is_brought_in_when_it_is_quiet(place: Folder) -> None:
     await store.close()
 
 
+@pytest.mark.anyio
+async def test_a_claim_that_was_cancelled_while_it_was_made_is_taken_back(place: Folder) -> None:
+    store = await place.open()
+    (job,) = await store.add([request()])
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        assert goes_on.wait(60)
+
+    hanging = store._thread.submit(hang, quick=False)
+    never = asyncio.ensure_future(store.add([request()]))
+    taken = asyncio.ensure_future(store.claim("w", lease=30))
+    assert await asyncio.to_thread(begun.wait, 60)
+    for cancelled in (never, taken):
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+    goes_on.set()
+    await hanging
+    while (again := await store.claim("w", lease=30)) is None:
+        await store.wait(10)
+    assert (again.id, again.attempt) == (job.id, 1)
+    assert (await store.counts()).states == {"running": 1}
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_the_event_loop_goes_on_while_the_store_is_busy(place: Folder) -> None:
+    """What comes while the thread works waits for it, in order, and blocks nobody else."""
+    store = await place.open()
+    goes_on = threading.Event()
+    hanging = store._thread.submit(lambda: goes_on.wait(60), quick=False)
+    adding = [asyncio.ensure_future(store.add([request(str(n))])) for n in range(5)]
+    counting = asyncio.ensure_future(store.counts())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not any(waiting.done() for waiting in (*adding, counting))
+    goes_on.set()
+    assert await hanging
+    assert (await counting).states == {"queued": 5}
+    await asyncio.gather(*adding)
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_the_log_stays_small_under_constant_load(place: Folder) -> None:
+    store = await place.open(durable="none", max_queued=10_000)
+    for _ in range(40):
+        await store.add([request(inputs={"text": "x" * 50_000})] * 20)
+    assert (place.path / "jobs.db").stat().st_size > 20 << 20
+    assert (place.path / "jobs.db-wal").stat().st_size < 12 << 20
+    await store.close()
+
+
 # Full disks
 
 
@@ -346,17 +401,22 @@ async def test_on_a_full_disk_accepted_jobs_end_and_no_other_is_accepted(tmp_pat
 
 @pytest.mark.anyio
 async def test_jobs_are_accepted_again_when_the_disk_has_space(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", "size=8m") as disk:
+    async def fill(store: SqliteStore) -> None:
+        refused = 0
+        while refused < 5:
+            try:
+                await store.add([request(inputs={"text": "x" * 20_000})])
+            except StoreFull:
+                refused += 1
+
+    with small_disk(tmp_path / "disk", "size=16m") as disk:
         store = await Folder(disk).open(max_queued=100_000, reserve=4 << 20)
         other = disk / "other"
-        other.write_bytes(b"x" * (1 << 20))
-        with pytest.raises(StoreFull):
-            while True:
-                await store.add([request(inputs={"text": "x" * 20_000})])
+        other.write_bytes(b"x" * (6 << 20))
+        await fill(store)
         while (job := await store.claim("w", lease=30)) is not None:
             await store.finish(job.id, 1, "succeeded")
-        with pytest.raises(StoreFull):
-            await store.add([request(inputs={"text": "x" * 20_000})])
+        await fill(store)
         other.unlink()
         await store.add([request(inputs={"text": "x" * 20_000})])
         assert (disk / "jobs.db-reserve").stat().st_size == 4 << 20
