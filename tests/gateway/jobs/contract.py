@@ -634,6 +634,12 @@ class JobStoreContract:
         assert await again.untold() == []
         await again.close()
 
+    async def test_no_webhook_is_due_before_the_end(self, store: JobStore) -> None:
+        hook = Webhook(url="https://example.org/", events=("running", "succeeded"))
+        await store.add([request(webhook=hook)])
+        await claim(store)
+        assert await store.untold() == []
+
     async def test_a_webhook_is_due_for_its_states_alone(self, store: JobStore) -> None:
         hook = Webhook(url="https://example.org/", events=("succeeded",))
         canceled, succeeded = await store.add([request("a", webhook=hook), request("b", webhook=hook)])
