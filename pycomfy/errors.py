@@ -97,15 +97,25 @@ def list_fixes(fixes: Fixes) -> tuple[str | Fix, ...]:
 
 
 class PycomfyError(Exception):
-    """An error that the user can fix: `what` happened, `where`, and the `fixes`, one of which is enough."""
+    """An error that the user can fix: `what` happened, `where`, and the `fixes`, one of which is enough.
+
+    Each of them is one line, with the names in it as they are: what does not print, a line break too, is the face's to
+    show. Only `details` has several lines, such as the end of another program's log, or a traceback.
+    """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, what: str, *, where: str = "", fix: Fixes = ()) -> None:
+    def __init__(self, what: str, *, where: str = "", fix: Fixes = (), details: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.fixes = list_fixes(fix)
+        self.details = details.strip("\n")
+
+    @property
+    def evidence(self) -> str:
+        """`where`, and below it the `details`."""
+        return "\n".join(filter(None, (self.where, self.details)))
 
     @property
     def fix(self) -> str:
@@ -116,6 +126,7 @@ class PycomfyError(Exception):
         lines = [self.what]
         if self.where:
             lines.append(f"  where: {self.where}")
+        lines += [f"         {line}" for line in self.details.splitlines()]
         if self.fixes:
             lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
@@ -125,7 +136,7 @@ class PycomfyError(Exception):
         return {
             "code": self.code,
             "message": self.what,
-            "where": self.where,
+            "where": self.evidence,
             "fix": "; or ".join(map(render, self.fixes)),
             "fixes": [{"advice": f} if isinstance(f, str) else f.as_dict() for f in self.fixes],
         }
@@ -208,8 +219,8 @@ class NoMatchingDistribution(Unresolved):
 
     code = "no-wheel"
 
-    def __init__(self, what: str, *, where: str = "", fix: Fixes = (), package: str = "") -> None:
-        super().__init__(what, where=where, fix=fix)
+    def __init__(self, what: str, *, where: str = "", fix: Fixes = (), details: str = "", package: str = "") -> None:
+        super().__init__(what, where=where, fix=fix, details=details)
         self.package = package
 
 

@@ -10,7 +10,6 @@ from pycomfy.cli.fixes import render, render_note
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import count, size
 from pycomfy.cli.terminal import print_line
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import suggest
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def capture(
 def _show(result: "CaptureResult") -> None:
     print_line(f"wrote {result.folder}")
     for source in (result.comfyui, *result.packs):
-        print_line(f"  {source.name} {sanitise(_describe(source))}")
+        print_line(f"  {source.name} {_describe(source)}")
     if (python := result.python) is not None:
         accelerator = f", {python.accelerator}" if python.accelerator else ""
         print_line(f"  {len(python.packages)} Python packages of Python {python.version or '?'}{accelerator}")
@@ -71,11 +70,11 @@ def _show(result: "CaptureResult") -> None:
         models = count(len(result.models), "model")
         print_line(f"  {models} ({size(sum(m.size for m in result.models))})")
     for name in result.disabled:
-        print_line(f"  disabled, not captured: {sanitise(name)}")
+        print_line(f"  disabled, not captured: {name}")
     for lost in result.lost:
-        print_line(f"  cannot be reproduced: {sanitise(lost)}")
+        print_line(f"  cannot be reproduced: {lost}")
     for note in result.notes:
-        print_line(f"  note: {sanitise(render_note(note))}")
+        print_line(f"  note: {render_note(note)}")
     lock = render(suggest("lock", workflow=str(result.folder)))
     if result.workflow:
         print_line(f"next: {lock}")

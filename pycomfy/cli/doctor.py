@@ -11,7 +11,8 @@ import typer
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.terminal import find_console, print_line
+from pycomfy.cli.terminal import find_console, print_line, split_lines
+from pycomfy.core.printable import printable
 
 if TYPE_CHECKING:
     from pycomfy.services.doctor.findings import DoctorResult, Finding
@@ -84,6 +85,7 @@ def show(result: "DoctorResult", *, verbose: bool = False) -> None:
 
     for line in lines:
         margin = " " * (line.indent + len(line.label) + line.hang)
+        line = line._replace(text=printable(line.text))
         text = Text(" " * line.indent).append(line.label, line.style)
         text.append(_wrap(line, margin, console.width) if line.wrap else line.text, line.style * (not line.label))
         console.print(text, soft_wrap=True)
@@ -135,8 +137,8 @@ def _render_finding(
     if not (verbose or finding.state in ("warning", "problem", "unknown", "note")):
         return
     if verbose or finding.state in ("warning", "problem", "unknown"):
-        for row in finding.details.splitlines():
-            yield Line(indent + 4, "", "", row)
+        for row in split_lines(finding.details):
+            yield Line(indent + 4, "| ", "dim", row)
     if following is None or following.state != finding.state or following.fix != finding.fix:
         for count, fix in enumerate(finding.fix):
             label = "fix: " if count == 0 else "or:  "

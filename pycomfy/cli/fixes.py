@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pycomfy.cli.shell import quote, render_command
-from pycomfy.core.printable import printable
 from pycomfy.errors import Argument, Fix, Fixes, Placeholder, list_fixes
 
 if TYPE_CHECKING:
@@ -31,16 +30,16 @@ def render_note(note: "Note") -> str:
     return f"{note.text} ({render_fixes(note.fixes)})" if note.fixes else note.text
 
 
-def render_all(fixes: Fixes) -> list[str]:
-    """Return each alternative as a text. The note of an action is on a line of its own, so that the first line can be
-    copied."""
-    return [_render(fix, "\n") for fix in list_fixes(fixes)]
+def render_all(fixes: Fixes) -> list[tuple[str, ...]]:
+    """Return each alternative as its lines. The note of an action is on a line of its own, so that the first line can
+    be copied."""
+    return [tuple(_render(fix)) for fix in list_fixes(fixes)]
 
 
 def render(fix: str | Fix) -> str:
     """Return advice in words as it is, and an action as the command that does it, safe to paste into a shell; its note
     follows in parentheses."""
-    return _render(fix, " ")
+    return " ".join(_render(fix))
 
 
 def find_command(action: str) -> Any:
@@ -55,11 +54,13 @@ def name_option(argument: str) -> str:
     return _option_name(_find_called(), argument)
 
 
-def _render(fix: str | Fix, separator: str) -> str:
+def _render(fix: str | Fix) -> Iterator[str]:
     if isinstance(fix, str):
-        return fix
-    text = _render_retry(fix) if fix.action == RETRY else _render_command(fix.action, fix.arguments)
-    return f"{text}{separator}({printable(fix.note)})" if fix.note else text
+        yield fix
+        return
+    yield _render_retry(fix) if fix.action == RETRY else _render_command(fix.action, fix.arguments)
+    if fix.note:
+        yield f"({fix.note})"
 
 
 def _render_command(action: str, arguments: Mapping[str, Argument]) -> str:

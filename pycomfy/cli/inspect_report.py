@@ -13,16 +13,20 @@ from rich.text import Text
 
 from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.progress import count
+from pycomfy.cli.terminal import MAX_LINE, name_cell, styled
 from pycomfy.core.interface.model import Parameter
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.lost_values import describe_lost
+from pycomfy.core.sentences import shorten
 from pycomfy.services.inspect import InspectResult, NodeEntry
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
 
 MAX_WIDTH = 1000
 """Of lines for other programs."""
+
+MAX_URL = 200
+"""Characters of a URL that a terminal gets as a link."""
 
 MAX_SHOWN = 100
 """Problems that a person gets to see."""
@@ -34,7 +38,7 @@ def show(result: InspectResult, console: Console) -> None:
     running = sum(n.mode == "runs" for n in nodes)
     left_out = sum(n.mode == "left-out" for n in nodes)
     off = len(nodes) - running - left_out
-    head = Text(sanitise(result.name), style="bold")
+    head = name_cell(result.name, "bold")
     head.append(f"  {_FORMATS[result.format]}, {count(running, 'node')}", style="dim")
     if off:
         head.append(f" and {off} switched off", style="dim")
@@ -96,18 +100,17 @@ def _show_packs(result: InspectResult, console: Console) -> None:
     title = "Nodes" if names_packs else "Nodes (API format does not name their packs)"
     table = _table(console, title, "pack", "types")
     for name in sorted(packs, key=lambda n: (n != COMFYUI, n == "", n)):
-        label = Text(
-            sanitise(name) or ("pack not named" if names_packs else "types"), style="" if name else "dim italic"
-        )
+        unnamed = "pack not named" if names_packs else "types"
+        label = name_cell(name or unnamed, "" if name else "dim italic")
         known = sorted(versions[name] - {""})
         if len(known) == 1:
-            label.append(f" {sanitise(known[0][:12])}", style="dim")
+            label.append_text(styled((f" {known[0][:12]}", "dim")))
         elif known:
             label.append(f" {count(len(known), 'version')}", style="dim")
         types = Text()
         for i, (type_, uses) in enumerate(sorted(packs[name].items())):
             types.append(", " if i else "")
-            types.append(sanitise(type_))
+            types.append_text(name_cell(type_))
             types.append(f" ×{uses}" if uses > 1 else "", style="dim")
         table.add_row("", label, types)
     _print_table(console, table)
@@ -119,12 +122,12 @@ def _show_models(result: InspectResult, console: Console) -> None:
     table = _table(console, "Models", "folder", "name", "source", long=("name",))
     for model in sorted(result.models, key=lambda m: (m.folder or "~", m.name)):
         host = _host(model.url or "")
-        source = Text(sanitise(host or "") or "no URL", style="dim" if host else "dim italic")
-        if model.url and host and model.url == sanitise(model.url):
+        source = name_cell(host or "no URL", "dim" if host else "dim italic")
+        if model.url and host and len(model.url) <= MAX_URL and model.url.isprintable():
             source.stylize(Style(link=model.url))
         source.append("  sha256" if model.sha256 else "", style="green")
-        folder = Text(sanitise(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
-        table.add_row("", folder, Text(sanitise(model.name)), source)
+        folder = name_cell(model.folder or "folder unknown", "" if model.folder else "yellow")
+        table.add_row("", folder, name_cell(model.name), source)
     _print_table(console, table, whole=True)
 
 
@@ -143,8 +146,8 @@ def _show_files(result: InspectResult, console: Console) -> None:
         table.add_row(
             "",
             file.kind,
-            Text(sanitise(file.name)),
-            Text(sanitise(f"node {file.node}, {file.input}"), style="dim"),
+            name_cell(file.name),
+            name_cell(f"node {file.node}, {file.input}", "dim"),
         )
     _print_table(console, table)
 
@@ -161,25 +164,25 @@ def _show_interface(result: InspectResult, console: Console) -> None:
         kinds = [_kind(p) for p in parameters]
         room = console.width - max(len(p.name) for p in parameters) - max(len(k) for k in kinds) - 10
         for parameter, kind in zip(parameters, kinds, strict=True):
-            default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
+            default = name_cell(json.dumps(parameter.default, ensure_ascii=False)).plain
             if cell_len(default) > room:
                 default = set_cell_size(default, max(room - 1, 8)) + "…"
-            table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
+            table.add_row("", name_cell(parameter.name), kind, Text(default, style="dim"))
         _print_table(console, table)
     if outputs:
         table = _table(console, "Outputs", "name", "kind", "node")
         for output in outputs:
             table.add_row(
                 "",
-                Text(output.name),
+                name_cell(output.name),
                 output.kind,
-                Text(sanitise(f"node {output.node}, {output.title}"), style="dim"),
+                name_cell(f"node {output.node}, {output.title}", "dim"),
             )
         _print_table(console, table)
 
 
 def _kind(parameter: Parameter) -> Text:
-    kind = Text(parameter.type)
+    kind = name_cell(parameter.type)
     low, high = parameter.minimum, parameter.maximum
     if low is not None and high is not None:
         kind.append(f" {low:g}…{high:g}" if abs(high) < 1e6 else f" {low:g} or more", style="dim")
@@ -193,7 +196,7 @@ def _show_problems(result: InspectResult, console: Console) -> None:
         console.print()
         console.print(Text(f"{count(len(result.lost), 'value')} without a place in the prompt", style="bold"))
         for lost in describe_lost(result.lost):
-            console.print(Text(f"  {lost}"), soft_wrap=True)
+            console.print(styled(shorten(f"  {lost}", MAX_LINE)), soft_wrap=True)
     if not result.problems:
         if result.exact and not result.lost:
             console.print()
@@ -202,9 +205,9 @@ def _show_problems(result: InspectResult, console: Console) -> None:
     console.print()
     console.print(Text(count(len(result.problems), "problem"), style="bold red"))
     for problem in result.problems[:MAX_SHOWN]:
-        console.print(Text.assemble(("  ✗ ", "red"), sanitise(problem.what)), soft_wrap=True)
+        console.print(styled(("  ✗ ", "red"), shorten(problem.what, MAX_LINE)), soft_wrap=True)
         for label, text in (("where", problem.where), ("fix", render_fixes(problem.fixes))):
             if text:
-                console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text), soft_wrap=True)
+                console.print(styled((f"    {label + ':':<6} ", "dim"), shorten(text, MAX_LINE)), soft_wrap=True)
     if len(result.problems) > MAX_SHOWN:
         console.print(Text(f"  … and {len(result.problems) - MAX_SHOWN:,} more: --json has all"))

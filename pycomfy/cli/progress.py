@@ -8,8 +8,9 @@ from typing import Self
 
 from pycomfy import progress as protocol
 from pycomfy.cli.fixes import with_fixes
-from pycomfy.cli.terminal import find_console, is_quiet, print_line, print_text
-from pycomfy.core.printable import printable, printable_lines
+from pycomfy.cli.terminal import MAX_CELL, MAX_LINE, find_console, is_quiet, print_line, print_text
+from pycomfy.core.printable import printable
+from pycomfy.core.sentences import shorten
 from pycomfy.errors import Fixes
 
 
@@ -61,16 +62,15 @@ def duration(seconds: float) -> str:
 
 
 def remark(text: str, fixes: Fixes) -> str:
-    """Return a remark with its fixes, printable. Its further lines are indented, so that none passes for another
-    remark."""
-    return printable_lines(with_fixes(text, fixes)).replace("\n", "\n  ")
+    """Return a remark with its fixes, printable and in one line, so that nothing in it passes for another remark."""
+    return printable(shorten(with_fixes(text, fixes), MAX_LINE))
 
 
 class Counter:
     """The state of a step, whether it is shown on a terminal or in a log."""
 
     def __init__(self, title: str, total: int | None, unit: protocol.Unit) -> None:
-        self.title, self.unit = printable(title), unit
+        self.title, self.unit = printable(shorten(title, MAX_CELL)), unit
         self.limit, self.count, self.text = total, 0, ""
         self.started = time.monotonic()
 
@@ -83,7 +83,7 @@ class Counter:
 
     def set_text(self, text: str) -> None:
         """Note what is being done, in one line."""
-        self.text = printable(text.replace("\n", " "))
+        self.text = printable(shorten(text.replace("\n", " "), MAX_CELL))
 
     def seconds(self) -> float:
         """Return the time since the step began."""

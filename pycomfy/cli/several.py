@@ -49,7 +49,6 @@ def _name_workflows(failed: Sequence[tuple[PycomfyError, Path]]) -> list[Pycomfy
         names = [str(workflow) for workflow in dict.fromkeys(having[text])]
         if len(names) > 1 or names[0] not in problem.what + problem.where:
             more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-            first, newline, rest = problem.where.partition("\n")
             of = f"for {', '.join(names[:MAX_NAMES])}{more}"
-            problem.where = (f"{first} ({of})" if first else of) + newline + rest
+            problem.where = f"{problem.where} ({of})" if problem.where else of
     return list(problems.values())

@@ -8,7 +8,7 @@ import typer
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import count, size
 from pycomfy.cli.shell import render_command
-from pycomfy.cli.terminal import print_line
+from pycomfy.cli.terminal import MAX_CELL, print_line
 
 if TYPE_CHECKING:
     from pycomfy.core.versions.built_image import BuiltImage
@@ -39,7 +39,7 @@ def show(
 
 def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
     from pycomfy.core.interface.json_schema import describe_type
-    from pycomfy.core.printable import sanitise
+    from pycomfy.core.sentences import shorten
 
     tags = f" ({', '.join(result.tags)})" if result.tags else ""
     pytorch = f", PyTorch for {result.accelerator}" if result.accelerator is not None else ""
@@ -58,7 +58,7 @@ def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
         print_line(f"  image     {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
         print_line(f"  verified  {_describe_verification(image)}")
     for parameter in result.inputs or ():
-        default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
+        default = shorten(json.dumps(parameter.default, ensure_ascii=False), MAX_CELL)
         print_line(f"  input     {parameter.name} ({describe_type(parameter)}): {default}")
     print_line(f"  Nix       {render_command(('nix', 'build', *flake_options, result.flake))}")
     if result.message:

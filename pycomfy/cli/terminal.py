@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from pycomfy.core.printable import printable, printable_lines
+from pycomfy.core.sentences import shorten
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,6 +22,12 @@ T = TypeVar("T")
 
 _FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}
 """With these, rich may treat as a terminal what is not."""
+
+MAX_LINE = 10_000
+"""Characters that a person gets to see of one line of an error or a remark. Those of a name in a table are fewer."""
+
+MAX_CELL = 200
+"""Characters of a name that a person gets to see in a table or a title."""
 
 _GAP = 2
 """Spaces between two columns of a table."""
@@ -82,6 +89,11 @@ def print_text(text: str, *, error: bool = False) -> None:
     _write(printable_lines(text), error=error)
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of what another program printed, each printable; none of an empty text."""
+    return printable_lines(text).expandtabs(4).split("\n") if text else []
+
+
 def _write(text: str, *, error: bool) -> None:
     print(text, file=sys.stderr if error else sys.stdout, flush=error)
 
@@ -121,6 +133,11 @@ def styled(*parts: str | tuple[str, str]) -> "Text":
     from rich.text import Text
 
     return Text.assemble(*(printable(p) if isinstance(p, str) else (printable(p[0]), p[1]) for p in parts))
+
+
+def name_cell(name: str, style: str = "") -> "Text":
+    """Return a cell, or a part of a line, for a name, of which a person sees no more than `MAX_CELL` characters."""
+    return styled((shorten(name, MAX_CELL), style))
 
 
 def print_table(

@@ -3,9 +3,6 @@
 import re
 import unicodedata
 
-MAX_CHARACTERS = 200
-"""Characters of one text in a message."""
-
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -36,12 +33,6 @@ def printable_lines(text: str) -> str:
         return text
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in lines)
-
-
-def sanitise(text: str) -> str:
-    """Return one printable line of at most `MAX_CHARACTERS`, with `…` after it where more was cut off."""
-    plain = printable(text[:MAX_CHARACTERS])
-    return plain if len(text) <= MAX_CHARACTERS else plain + "…"
 
 
 def _prints(character: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from pycomfy.core.printable import sanitise
+from pycomfy.core.sentences import shorten
 
 MAX_LISTED = 20
 """Problems that are described of one document."""
@@ -125,6 +125,7 @@ def render_location(location: Sequence[int | str]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part != KEY:
+            part = shorten(part)
             bare = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
             path += f".{bare}" if path else bare
-    return sanitise(path)
+    return path

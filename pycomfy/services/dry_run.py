@@ -53,7 +53,7 @@ def dry_run(workspace: Workspace, *, fetches: bool = False) -> Iterator[Workspac
 def _name_the_original(error: PycomfyError, dry: operation.DryRun) -> None:
     """Let the error name the data itself: the copy is gone when it is read."""
     for one in flatten_errors(error):
-        one.what, one.where = dry.name_originals(one.what), dry.name_originals(one.where)
+        one.what, one.where, one.details = map(dry.name_originals, (one.what, one.where, one.details))
         one.fixes = tuple(dry.name_originals(fix) if isinstance(fix, str) else fix for fix in one.fixes)
 
 

@@ -15,7 +15,6 @@ from pycomfy.core.lockfile.schema import LOCK_FILE
 from pycomfy.core.lockfile.workflow_folder import WorkflowFolder
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, is_lock
 from pycomfy.core.loose_json import as_mapping, as_text
-from pycomfy.core.printable import printable
 from pycomfy.core.workflow.parse import extract_workflow
 from pycomfy.errors import BadInput, PycomfyError, suggest
 
@@ -82,7 +81,7 @@ def find_lock_file(file: Path, folder: WorkflowFolder) -> Path:
     if name is None:
         others = [other for other in folder.workflows() if other != file.name]
         raise BadInput(
-            f"this may be the lock of {printable(file.name)}, or of {_list(others)}: the folder has several"
+            f"this may be the lock of {file.name}, or of {_list(others)}: the folder has several"
             " workflows, and none of them has the name or the content that it was made for",
             where=str(file.parent / LOCK_FILE),
             fix="rename it to the name of its workflow, with .lock in place of .json; or delete it, then each workflow"
@@ -92,7 +91,7 @@ def find_lock_file(file: Path, folder: WorkflowFolder) -> Path:
 
 
 def _list(files: Sequence[str]) -> str:
-    return ", ".join(map(printable, files[:MAX_NAMED]))
+    return ", ".join(files[:MAX_NAMED])
 
 
 def is_replaceable(path: Path) -> bool:

@@ -48,7 +48,7 @@ def test_each_finding_is_a_line_and_what_is_wrong_has_its_fix_below() -> None:
         "Programs",
         "  ✓ git          2.39.5",
         "  ! Nix sandbox  does not work",
-        "      No wheels.",
+        "      | No wheels.",
         "      fix: pycomfy build WORKFLOW --no-sandbox",
         "      or:  or else",
         "  • skopeo       not installed",
@@ -62,7 +62,7 @@ def test_each_finding_is_a_line_and_what_is_wrong_has_its_fix_below() -> None:
 
 
 def test_verbose_shows_what_is_behind_what_is_in_order() -> None:
-    assert "      It fetches sources." in plain(result(GIT.ok("1", details="It fetches sources.")), verbose=True)
+    assert "      | It fetches sources." in plain(result(GIT.ok("1", details="It fetches sources.")), verbose=True)
 
 
 def test_a_fix_that_several_findings_share_is_told_once() -> None:

@@ -121,7 +121,7 @@ def same(given: Argument, got: object) -> bool:
 
 def check(shell: Shell, fix: Fix, *, interactive: bool = False) -> None:
     """Pasting what is rendered calls the fix's command with its arguments."""
-    got = understood(fix.action, shell.paste(render_all(fix)[0], interactive=interactive))
+    got = understood(fix.action, shell.paste(render_all(fix)[0][0], interactive=interactive))
     assert {name: got[name] for name in fix.arguments if not same(fix.arguments[name], got[name])} == {}
 
 
@@ -163,12 +163,11 @@ def test_whatever_a_name_contains(shell: Shell, name: str, other: str) -> None:
 
 
 @given(NAMES, NAMES)
-def test_nothing_in_a_rendered_fix_acts_on_a_terminal(name: str, note: str) -> None:
+def test_nothing_in_a_rendered_command_acts_on_a_terminal(name: str, note: str) -> None:
     fix = suggest("lock", note, workflow=name, pack=Placeholder(name))
-    lines = [line for text in render_all(fix) for line in text.split("\n")]
-    for line in (render(fix), render_fixes((fix, fix)), *lines):
-        assert printable(line) == line
-    assert all(len(text.split("\n")) == (2 if note else 1) for text in render_all(fix))
+    ((command, *notes),) = render_all(fix)
+    assert printable(command) == command and notes == ([f"({note})"] if note else [])
+    assert render(fix) == " ".join((command, *notes)) and render_fixes((fix, fix)) == "; or ".join([render(fix)] * 2)
 
 
 @pytest.mark.parametrize("name", NASTY.values(), ids=NASTY)

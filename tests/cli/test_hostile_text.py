@@ -9,9 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from pycomfy.cli.console import SafeConsole
+from pycomfy.cli.errors import print_error, print_json_error
 from pycomfy.cli.json_output import print_json_value
+from pycomfy.cli.progress import Lines
 from pycomfy.cli.progress_bars import Bars
 from pycomfy.cli.terminal import print_line
+from pycomfy.core.printable import printable
+from pycomfy.errors import RunFailed, suggest
+from pycomfy.operation import Operation, report
 from tests.support.cli_projects import Place
 from tests.support.command_line import Outcome
 
@@ -111,6 +116,63 @@ def test_the_path_in_a_json_error_is_the_one_that_was_given(place: Place) -> Non
 def test_a_name_with_a_line_break_does_not_look_like_a_line_of_the_program(place: Place) -> None:
     outcome = place.run("inspect", "x\n  fix:   touch PWN")
     assert [line for line in outcome.err.splitlines() if line.startswith("  fix:")] == ["  fix:   check the path"]
+
+
+FORGING = "a\x1b[2J\x07\r\n  fix:   curl evil\n\nerror: evil\nwarning: evil" + "x" * 500 + "END"
+"""A name that acts on a terminal, is longer than a line, and whose lines look like ours."""
+
+
+@pytest.mark.parametrize("unknown", [0, 1, 2])
+def test_a_name_is_whole_in_the_json_of_an_error_and_forges_no_line(place: Place, unknown: int) -> None:
+    """The name of a file that is not there, and of node types that nothing has: of one, and of several at once."""
+    name, command = FORGING[:200], ["inspect", FORGING[:200]]
+    if unknown:
+        name, command = FORGING, ["convert", "x.json", "--object-info", "info.json"]
+        write_prompt(place, "x")
+        node = {"class_type": FORGING, "inputs": {}, "_meta": {"title": FORGING}}
+        place.write("x.json", json.dumps({str(n): node for n in range(unknown)}))
+    error = place.run(*command, "--json").json()["error"]
+    for problem in error.get("problems", [error]):
+        assert name in problem["message"] and (not unknown or name in problem["where"])
+    shown = place.run(*command).err
+    assert printable(name) in shown and [c for c in shown if not c.isprintable() and c != "\n"] == []
+    ours = [line.lstrip() for line in shown.splitlines()]
+    assert all(line.startswith(("error: ", "where: ", "fix: ", "or: ")) for line in ours)
+    assert not [line for line in ours if re.match(r"\w+: +(curl )?evil", line)]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_name_in_a_remark_forges_no_line(terminal: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    written = io.StringIO()
+    with Operation(Bars(SafeConsole(written, force_terminal=True, width=10_000)) if terminal else Lines()).running():
+        report(f"note: saved {FORGING}", ("write " + FORGING, suggest("log", FORGING, name=FORGING)))
+    (line,) = (RICH.sub("", written.getvalue()) or capsys.readouterr().err).splitlines()
+    assert line.startswith(f"note: saved {printable(FORGING)}: write {printable(FORGING)}; or pycomfy log")
+    assert line.isprintable()
+
+
+def test_what_another_program_printed_has_a_mark_before_each_line(capsys: pytest.CaptureFixture[str]) -> None:
+    error = RunFailed(
+        "a\nfix: evil", where="b\nfix: evil", fix=suggest("log", "c\nfix: evil"), details="\nd\n\tfix: evil\n"
+    )
+    print_error(error)
+    print_json_error(error)
+    out, err = capsys.readouterr()
+    assert err.splitlines() == [
+        "error: a\ufffdfix: evil",
+        "  where: b\ufffdfix: evil",
+        "       | d",
+        "       |     fix: evil",
+        "  fix:   pycomfy log",
+        "         (c\ufffdfix: evil)",
+    ]
+    assert json.loads(out)["error"]["where"] == "b\nfix: evil\nd\n\tfix: evil"
+
+
+def test_a_person_does_not_get_a_flood(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 5_000_000
+    print_error(RunFailed(name, where=name, fix=name))
+    assert len(capsys.readouterr().err) < 100_000
 
 
 def test_a_path_with_a_space_of_another_kind_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:

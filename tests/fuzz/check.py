@@ -18,6 +18,7 @@ from typing import Any
 
 import certifi
 
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.cli.errors import print_error
 from pycomfy.errors import PycomfyError
 from tests.fuzz.printing import acts_on_terminal, printed
@@ -30,7 +31,7 @@ MAX_MEMORY = 512 << 20
 """Bytes by which one input may raise the most memory that the process ever had."""
 
 MAX_MESSAGE = 1 << 20
-"""Characters of an error, printed."""
+"""Bytes of an error, as JSON; and characters of all errors, as a person gets to see them."""
 
 _PACKAGE = f"{Path(__file__).parents[2] / 'pycomfy'}{os.sep}"
 
@@ -102,13 +103,13 @@ def _prepare(seeds: Callable[[], object]) -> None:
 def _describe_unprintable(error: PycomfyError) -> str:
     """Return what hinders an error from being shown to a person and to a program; "" if nothing does."""
     try:
-        json.dumps(error.as_dict()).encode()
+        longest = max(len(json.dumps(one.as_dict()).encode()) for one in flatten_errors(error))
         text = printed(lambda: print_error(error), error=True)
     except Exception as e:  # noqa: BLE001
         return f"cannot be shown ({type(e).__name__})"
     if acts_on_terminal(text):
         return "acts on a terminal"
-    if len(text) > MAX_MESSAGE:
+    if max(longest, len(text)) > MAX_MESSAGE:
         return "a message without end"
     return "" if error.what.strip() else "says nothing"
 

@@ -286,7 +286,7 @@ def test_a_build_that_fails_shows_who_requires_it_what_it_printed_and_its_fixes(
     with pytest.raises(NoMatchingDistribution) as e:
         bench.solve("only")
     assert "only 1.0 exists as source only" in e.value.what
-    assert "pack x requires only (requirements.txt line 1)" in e.value.where and "it rains" in e.value.where
+    assert "pack x requires only (requirements.txt line 1)" in e.value.where and "it rains" in e.value.details
     assert "[wheels.only]" in e.value.fix and 'overrides = ["only==…"]' in e.value.fix
 
 

@@ -154,7 +154,7 @@ def test_wheels_that_contradict_one_another_are_refused_by_name(workshop: Worksh
     project = workshop.project(workshop.lock({"linux/amd64": root}, wheels, []))
     with pytest.raises(BuildFailed, match=r"good 1\.0 and twin 1\.0 both ship .*cv2/__init__\.py") as caught:
         built(workshop, project)
-    assert "layer-a-wheels" in caught.value.where
+    assert "layer-a-wheels" in caught.value.evidence
 
 
 def test_a_file_that_is_excluded_leaves_its_place_to_another_wheel(workshop: Workshop, root: Root) -> None:

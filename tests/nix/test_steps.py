@@ -109,7 +109,7 @@ def test_a_step_that_fails_is_told_with_its_log(
         built(workshop, workshop.project(lock))
     assert f"node pack {lock.packs[0].name}" in caught.value.what
     if step[0] == "python" and "luck" in step[2]:
-        assert "first this" in caught.value.where and "no such luck" in caught.value.where
+        assert "first this" in caught.value.details and "no such luck" in caught.value.details
 
 
 def test_steps_of_another_platform_are_refused_by_name(workshop: Workshop, root: Root, arm_root: Root) -> None:

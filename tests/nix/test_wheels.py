@@ -131,7 +131,7 @@ def test_a_failing_build_shows_what_it_printed(workshop: Workshop, root: Root) -
     broken = BACKEND.replace("import json, os", "print('it rains'); import json, os, umbrella")
     with pytest.raises(BuildFailed, match="backend cannot be imported: No module named 'umbrella'") as e:
         built(workshop, root, sdist(workshop, pieces(**{"backend.py": broken})))
-    assert "it rains" in e.value.where
+    assert "it rains" in e.value.details
 
 
 # — a lock with a wheel that was built —

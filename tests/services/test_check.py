@@ -119,8 +119,8 @@ def test_a_comfyui_that_dies_is_told_with_every_pack_that_failed_before(built: B
     result = check(Workspace(paths), "pycomfy-check")
     (problem,) = result.problems
     assert problem.what == "ComfyUI did not start in the built image: ComfyUI was ended by signal 11"
-    assert "Fatal Python error" in problem.where and str(result.log) in problem.where
-    assert all(f"{pack} cannot be imported: No module named '{m}'" in problem.where for pack, m in missing.items())
+    assert "Fatal Python error" in problem.details and str(result.log) in problem.where
+    assert all(f"{pack} cannot be imported: No module named '{m}'" in problem.details for pack, m in missing.items())
     assert 'requirements = ["opencv-python-headless", "segno"]' in problem.fix
 
 
@@ -129,7 +129,7 @@ def test_a_pack_that_fails_is_named_with_its_traceback_and_recorded(built: Build
     paths = built(answer("KSampler", import_failures=[failure]))
     result = check(Workspace(paths), "pycomfy-check@1")
     (problem,) = result.problems
-    assert isinstance(problem, RunFailed) and TRACE in problem.where and '["segno"]' in problem.fix
+    assert isinstance(problem, RunFailed) and TRACE in problem.details and '["segno"]' in problem.fix
     assert "node 2 (" not in problem.where and "node 2 of the workflow of pycomfy-check@1" in problem.where
     assert recorded(paths) == (False, {"painter": False}, 0)
 
@@ -157,7 +157,7 @@ def test_comfyui_that_does_not_start_is_a_no(built: Builder) -> None:
     paths = built("echo no module named torch >&2; exit 1\n")
     result = check(Workspace(paths), "pycomfy-check")
     assert not result.compatible and not result.started
-    assert "no module named torch" in result.problems[0].where
+    assert "no module named torch" in result.problems[0].details
     assert recorded(paths) == (False, {"painter": False}, 0)
 
 

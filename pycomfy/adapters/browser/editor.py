@@ -10,7 +10,6 @@ from pycomfy.adapters.containers.arguments import DEFAULT_LIMITS, ContainerSpec,
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import ContainerTimeout, LineTooLong, run_container
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.editor_prompt import MOMENTS, BadAnswer, EditorAnswer, parse_answer, render_answer
 
 DRIVER = Path(__file__).parent / "driver"
@@ -66,7 +65,7 @@ def ask_editor(
         except (ContainerTimeout, LineTooLong) as e:
             ended = e.what
     answers = [_read(line) for line in lines]
-    answers += [BadAnswer(sanitise(ended)) for _ in workflows[len(lines) :]]
+    answers += [BadAnswer(ended) for _ in workflows[len(lines) :]]
     if not any(isinstance(answer, BadAnswer) for answer in answers):
         log.unlink()
     return answers

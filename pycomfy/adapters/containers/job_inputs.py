@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, NotFound
 
 MAX_BYTES = 8 << 30
@@ -84,23 +83,21 @@ def _opened(source: str, where: str) -> Iterator[BinaryIO]:
         # A pipe must not be waited for: it is refused below.
         fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except FileNotFoundError as e:
-        raise NotFound(f'there is no file "{sanitise(source)}"', where=where, fix=fix) from e
+        raise NotFound(f'there is no file "{source}"', where=where, fix=fix) from e
     except OSError as e:
         raise _unreadable(source, where, e) from e
     except ValueError as e:
         raise BadInput("not the path of a file", where=where, fix=fix) from e
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise BadInput(
-            f"{sanitise(source)} is not a regular file", where=where, fix=(fix, "give @- for standard input")
-        )
+        raise BadInput(f"{source} is not a regular file", where=where, fix=(fix, "give @- for standard input"))
     with os.fdopen(fd, "rb") as file:
         yield file
 
 
 def _unreadable(source: str, where: str, error: OSError) -> BadInput:
     return BadInput(
-        f"{sanitise(source)} cannot be read: {error.strerror}",
+        f"{source} cannot be read: {error.strerror}",
         where=where,
         fix="check the path and its permissions",
     )
@@ -108,5 +105,5 @@ def _unreadable(source: str, where: str, error: OSError) -> BadInput:
 
 def _too_large(source: str, where: str, limit: int) -> BadInput:
     size = f"{limit >> 30} GiB" if limit >= 1 << 30 else f"{limit >> 20} MiB"
-    name = "standard input" if source == STREAM else sanitise(source)
+    name = "standard input" if source == STREAM else source
     return BadInput(f"{name} is larger than {size}", where=where, fix="give a smaller one")

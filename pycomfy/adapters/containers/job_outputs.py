@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import explain_os_error, free_space, use_default_mode
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, NoSpace, PycomfyError, RunFailed
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
@@ -152,7 +151,7 @@ def _find_regular(job: Path, relative: str) -> Path:
         regular = False
     if not regular or not path.is_relative_to(root):
         what = "an output is not a regular file in the job's folder"
-        raise NotAnOutput(what, where=sanitise(relative), fix="do not trust the image")
+        raise NotAnOutput(what, where=relative, fix="do not trust the image")
     return path
 
 

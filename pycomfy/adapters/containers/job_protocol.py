@@ -26,7 +26,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import KILLED, ContainerTimeout, LineLimit, run_container
 from pycomfy.core.lockfile.lock_types import Sha256, stays_below
-from pycomfy.core.printable import sanitise
+from pycomfy.core.sentences import join_lines, shorten
 from pycomfy.core.versions.verification import ImportFailure, what_to_add
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
 from pycomfy.errors import Fixes, Placeholder, PycomfyError, RunFailed, suggest, suggest_retry
@@ -286,9 +286,9 @@ def parse_event(line: bytes) -> Event | None:
     except ValidationError as e:
         first = e.errors(include_url=False, include_context=False, include_input=False)[0]
         at = ".".join(map(str, first["loc"]))
-        raise BadEvent(sanitise(f"{at}: {first['msg']}")) from e
+        raise BadEvent(shorten(f"{at}: {first['msg']}")) from e
     except (ValueError, RecursionError, OverflowError) as e:
-        raise BadEvent(f"not JSON: {sanitise(line[:100].decode('utf-8', 'replace'))}") from e
+        raise BadEvent(f"not JSON: {line[:100].decode('utf-8', 'replace')}") from e
 
 
 def run_job(
@@ -318,7 +318,7 @@ def run_job(
         likely += [_MORE_PROCESSES] if any(words in ended.errors for words in _NO_PROCESS) else []
         raise RunFailed(
             f"the container ended with status {ended.status} and without a result{why}",
-            where=ended.errors[-1500:],
+            details=ended.errors[-1500:],
             fix=(*likely, "see the lines above"),
         )
 
@@ -349,7 +349,7 @@ def explain(error: Error, log: str, version: str) -> PycomfyError:
         fix = (*(f"write into pycomfy.toml, and lock and build again: {line}" for line in lacking), see_log)
     if error.type == "value_not_in_list":
         fix = (suggest("models status", "if it is a model", target=version), *_OTHER_VALUE)
-    return RunFailed(what, where="\n".join(part for part in (where, tail) if part), fix=fix)
+    return RunFailed(join_lines(what), where=where, details=tail, fix=fix)
 
 
 MORE_MEMORY = suggest_retry("run", "if its limit is the cause", memory=Placeholder("SIZE"))

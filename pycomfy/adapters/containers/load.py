@@ -15,6 +15,7 @@ from typing import IO, Any
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed, suggest
 from pycomfy.operation import cancel_scope
 
@@ -195,10 +196,9 @@ def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: Layo
         return
     message = done.stderr.decode("utf-8", "replace").strip()[-2000:]
     if says_disk_is_full(message):
-        raise NoSpace(f"{engine.kind} has no space for the image", where=message, fix=f"`{engine.kind} image prune`")
-    raise RunFailed(
-        f"{engine.kind} could not load the image: {message}", where=str(image.layout), fix=f"see `{engine.kind} info`"
-    )
+        raise NoSpace(f"{engine.kind} has no space for the image", details=message, fix=f"`{engine.kind} image prune`")
+    what = f"{engine.kind} could not load the image: {join_lines(message)}"
+    raise RunFailed(what, where=str(image.layout), fix=f"see `{engine.kind} info`")
 
 
 def _json(path: Path) -> Any:

@@ -13,6 +13,7 @@ from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import KILLED, Exit, run_container
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.sentences import join_lines
 from pycomfy.core.versions.verification import (
     ImportFailure,
     NodeDefinitions,
@@ -73,7 +74,7 @@ def _did_not_start(exit_: Exit, last: bytes, log: Path) -> DidNotStart:
     """The error for an image that gave no answer; `last` is the last line of its standard output."""
     try:
         answer = json.loads(last)
-        why, failures = f": {answer['error']}", _parse_failures(answer)
+        why, failures = f": {join_lines(str(answer['error']))}", _parse_failures(answer)
     except (ValueError, RecursionError, KeyError, TypeError):
         why, failures = f" (exit status {exit_.status})", ()
     tail = (ImportFailure(COMFYUI, exit_.errors, ""),)
@@ -81,7 +82,8 @@ def _did_not_start(exit_: Exit, last: bytes, log: Path) -> DidNotStart:
     packs = [f"{f.pack} cannot be imported: {f.message}" for f in failures]
     return DidNotStart(
         f"ComfyUI did not start in the built image{why}",
-        where="\n".join((exit_.errors[-2000:], *packs, f"all that it printed: {log}")),
+        where=f"all that it printed: {log}",
+        details="\n".join((exit_.errors[-2000:], *packs)),
         fix=(
             *((f"give it more memory: set {MEMORY}, such as 24G",) if killed else ()),
             *(f"write into pycomfy.toml, and lock again: {line}" for line in what_to_add(failures or tail)),

@@ -186,12 +186,12 @@ def _run(
             raise _LimitsRefused(f"{engine.kind} cannot set limits: {text[-1500:]}")
         if says_disk_is_full(text):
             fix = f"`{engine.kind} image prune`"
-            raise NoSpace(f"{engine.kind} has no space for the container", where=text[-1500:], fix=fix)
+            raise NoSpace(f"{engine.kind} has no space for the container", details=text[-1500:], fix=fix)
         if spec.gpus and _NO_GPUS.search(text):
             raise explain_missing_gpus(engine, inspect_gpus())
         last = text.rsplit("\n", 1)[-1] or "no message"
         fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
-        raise RunFailed(f"{engine.kind} could not start the container: {last}", where=text[-1500:], fix=fix)
+        raise RunFailed(f"{engine.kind} could not start the container: {last}", details=text[-1500:], fix=fix)
     return Exit(status, text, out_of_memory)
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from pycomfy.adapters.containers.arguments import LOOPBACK
-from pycomfy.core.printable import sanitise
+from pycomfy.core.sentences import join_lines, shorten
 
 _PAUSE = 0.25
 _TIMEOUT = 10.0
@@ -69,5 +69,4 @@ def _read_reason(body: bytes) -> str:
         reasons = None
     if not isinstance(reasons, list) or not reasons:
         return "the gateway is starting"
-    text = "; ".join(" ".join(sanitise(str(reason)).split()) for reason in reasons[:5])
-    return text if len(text) <= _MAX_REASON else text[: _MAX_REASON - 1] + "…"
+    return shorten("; ".join(join_lines(str(reason)) for reason in reasons[:5]), _MAX_REASON)

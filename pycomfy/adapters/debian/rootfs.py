@@ -26,6 +26,7 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import DebianPackage, DebianPackages, Root
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import BadInput, MissingTool, NoDebianPackage, NoSpace
 
 _TREE: TypeAdapter[str] = TypeAdapter(TreeHash)
@@ -112,7 +113,7 @@ def _unpack(packages: Sequence[DebianPackage], files: Sequence[Path], out: Path,
         if done.returncode == 0:
             return
         shutil.rmtree(out, ignore_errors=True)
-    reason = done.stderr.decode("utf-8", "replace").strip()
+    reason = join_lines(done.stderr.decode("utf-8", "replace"))
     if says_disk_is_full(reason):
         raise NoSpace("no space left to unpack Debian", where=str(out), fix="free some space, or set TMPDIR")
     if "zstd" in reason:

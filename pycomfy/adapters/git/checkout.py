@@ -15,6 +15,7 @@ from pycomfy.adapters.git.lfs import MAX_POINTER, Pointer, fetch_large, parse_po
 from pycomfy.adapters.git.mirror import GitMirror, GitObjects
 from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_full
 from pycomfy.core.lockfile.git_url import parse_git_url
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import BadConfig, PycomfyError, Unresolved
 from pycomfy.operation import cancel_scope
 
@@ -50,7 +51,7 @@ def list_entries(repository: GitMirror, commit: str) -> tuple[Entry, ...]:
         _check_extent(repository, objects, commit)
     done = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
     if done.status != 0:
-        raise _refused(repository, f"commit {commit} cannot be listed: {done.message}")
+        raise _refused(repository, f"commit {commit} cannot be listed: {join_lines(done.message)}")
     entries = parse_entries(done.output)
     _check_entries(repository, entries)
     return tuple(entries)
@@ -162,7 +163,7 @@ def _read_submodules(repository: GitMirror, entries: tuple[Entry, ...]) -> Mappi
         raise _refused(repository, ".gitmodules is too large")
     done = repository.git("config", "--blob", listed.object, "--no-includes", "-z", "--list")
     if done.status != 0:
-        raise _refused(repository, f".gitmodules cannot be read: {done.message}")
+        raise _refused(repository, f".gitmodules cannot be read: {join_lines(done.message)}")
     sections: dict[str, dict[str, str]] = {}
     for record in done.output.decode(errors="replace").split("\0")[:-1]:
         key, _, value = record.partition("\n")

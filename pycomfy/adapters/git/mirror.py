@@ -23,6 +23,7 @@ from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import Limit, run
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, Unresolved, suggest
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -211,9 +212,8 @@ class GitMirror:
         self.cache.mkdir(parents=True, exist_ok=True)
         done = self._runner.run("init", "--quiet", "--bare", "--template=", str(self.mirror))
         if done.status != 0:
-            raise Unresolved(
-                f"git cannot make a mirror: {done.message}", where=str(self.mirror), fix="make the folder writable"
-            )
+            what = f"git cannot make a mirror: {join_lines(done.message)}"
+            raise Unresolved(what, where=str(self.mirror), fix="make the folder writable")
 
     @cached_property
     def _runner(self) -> GitRunner:

@@ -14,6 +14,7 @@ from pycomfy.adapters.git.environment import git_environment, load_gitpython
 from pycomfy.adapters.io.atomic_files import explain_full_disk, says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import Limit, PastLimit, run
 from pycomfy.core.lockfile.git_url import without_password
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import BadInput
 
 _SETTINGS = {
@@ -125,7 +126,7 @@ class GitRunner:
         """Return what a git command prints. Raises `GitRefused` if it fails, else as `run`."""
         done = self.run(*arguments, stdin=stdin, environment=environment)
         if done.status != 0:
-            what = f"git {arguments[0]}: {done.message[-1000:]}"
+            what = f"git {arguments[0]}: {join_lines(done.message[-1000:])}"
             raise GitRefused(what, where=str(self.path), fix="see what git says")
         return done.output
 

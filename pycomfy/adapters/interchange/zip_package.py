@@ -15,7 +15,6 @@ from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.core.interchange.document import MAX_BYTES
 from pycomfy.core.interchange.format import ZipLayout
 from pycomfy.core.lockfile.lock_types import RelativePath
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, Placeholder, suggest
 
 MAX_FILES = 10_000
@@ -155,8 +154,8 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, limit: 
 
 
 def _unreadable(path: Path, why: str) -> BadInput:
-    return BadInput(f"the zip file cannot be read: {sanitise(why)}", where=str(path), fix=_FIX)
+    return BadInput(f"the zip file cannot be read: {why}", where=str(path), fix=_FIX)
 
 
 def _refused(path: Path, name: str, why: str) -> BadInput:
-    return BadInput(f"{sanitise(name)}: {why}", where=str(path), fix=_FIX)
+    return BadInput(f"{name}: {why}", where=str(path), fix=_FIX)

@@ -21,7 +21,6 @@ import httpx
 from pycomfy import __version__
 from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.credentials import Credentials
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, Fixes, NetworkError, Placeholder, suggest
 from pycomfy.operation import Cancelled, cancel_scope
 
@@ -185,7 +184,7 @@ def read_start(url: str, response: httpx.Response, size: int) -> bytes:
     """
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
-        what = f"the server answers in an encoding other than gzip: {sanitise(encoding)}"
+        what = f"the server answers in an encoding other than gzip: {encoding}"
         raise NetworkError(what, where=without_login(url), fix=_FIX_ENCODING)
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if "gzip" in encoding else None
     data = bytearray()

@@ -9,7 +9,6 @@ from posixpath import basename, splitext
 from typing import BinaryIO
 
 from pycomfy.adapters.io.zip_files import open_zip
-from pycomfy.core.printable import sanitise
 from pycomfy.core.workflow.untrusted_json import MAX_BYTES, parse_json
 from pycomfy.core.workflow.wrappers import Candidate, choose, list_candidates
 from pycomfy.errors import BadWorkflow
@@ -41,7 +40,7 @@ def find_in_zip(file: BinaryIO, find: Find, *, where: str) -> bytes:
     """
 
     def refuse(why: str) -> BadWorkflow:
-        return BadWorkflow(f"the zip file cannot be read: {sanitise(why)}", where=where, fix=_FIX)
+        return BadWorkflow(f"the zip file cannot be read: {why}", where=where, fix=_FIX)
 
     if _directory_size(file) > MAX_DIRECTORY:
         raise refuse(f"more than {MAX_MEMBERS} files")
@@ -78,7 +77,7 @@ class _Search:
                 continue
             data = self._read(member, limit)
             limit -= len(data)
-            inner = f"{sanitise(name)} in {self._where}"
+            inner = f"{name} in {self._where}"
             try:
                 text = find(io.BytesIO(data), inner)
                 graphs = [c.graph for c in list_candidates(parse_json(text, where=inner), inner)]
@@ -92,7 +91,7 @@ class _Search:
         return json_of[chosen.name] if chosen is not None else None
 
     def _read(self, member: zipfile.ZipInfo, limit: int) -> bytes:
-        name = sanitise(member.filename)
+        name = member.filename
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BadWorkflow(f"{name}: unsupported compression method", where=self._where, fix=_FIX)
         with self._archive.open(member) as opened:

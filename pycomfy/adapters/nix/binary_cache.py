@@ -16,6 +16,7 @@ from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.package_indexes import strip_logins
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NetworkError, NoSpace, NotFound, PycomfyError, suggest
 
 _FEATURES = ("--extra-experimental-features", "nix-command")
@@ -112,17 +113,18 @@ def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> 
 
 def _failure(text: str, url: str) -> PycomfyError:
     message, url = strip_logins(text.strip()[-1500:]), without_login(url)
+    line = join_lines(message)
     if says_disk_is_full(text):
         return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
     if match := _MISMATCH.search(text):
         return HashMismatch(f"{match[1]} was changed", where=url, fix=_ALL_DAMAGE)
     if _CORRUPT.search(text):
-        return HashMismatch(f"something there was changed: {message}", where=url, fix=_ALL_DAMAGE)
+        return HashMismatch(f"something there was changed: {line}", where=url, fix=_ALL_DAMAGE)
     if "don't know how to open Nix store" in text:
         fix = "install a Nix that knows this kind of store: Debian's, up to Debian 13, was built without S3"
         return BadInput("this machine's Nix cannot open such a store", where=url, fix=fix)
     if _ABSENT.search(text):
-        return NotFound(f"not everything is there: {message}", where=url, fix="use an archive that has it")
+        return NotFound(f"not everything is there: {line}", where=url, fix="use an archive that has it")
     if re.search(r"unable to download|Could(?:n't| not) (?:resolve|connect)|cannot connect|timed out", text):
-        return NetworkError(f"the store did not answer: {message}", where=url, fix="check the address and the network")
-    return BuildFailed("nix copy failed", where=message, fix="see Nix's message above")
+        return NetworkError(f"the store did not answer: {line}", where=url, fix="check the address and the network")
+    return BuildFailed("nix copy failed", details=message, fix="see Nix's message above")

@@ -70,7 +70,7 @@ def evaluate(settings: NixSettings, target: BuildTarget) -> BuildPlan:
     paths = [path for path in listed.stdout.decode().split() if path.endswith(".drv")]
     if listed.returncode != 0 or not set(tops) <= set(paths):
         message = listed.stderr.decode(errors="replace").strip()
-        raise BuildFailed(f"Nix cannot evaluate {target.attribute}", where=message, fix="see Nix's message above")
+        raise BuildFailed(f"Nix cannot evaluate {target.attribute}", details=message, fix="see Nix's message above")
     try:
         files = {path: settings.local_path(path) for path in paths}
         if sum(file.stat().st_size for file in files.values()) > _MAX_DERIVATIONS:

@@ -183,25 +183,25 @@ def explain_failure(reader: LogReader, log: str, store: Path | None = None) -> P
     own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in output.splitlines() if _OWN.search(line)]
     what = own[0] if own else f"Nix could not build {failed or 'the image'}"
     last = "\n".join(f"    {line}" for line in tail if not _OWN.search(line))
-    where = f"{failed or 'evaluation'}, the full log is {log}" + (f"; its last lines:\n{last}" if last else "")
+    where = f"{failed or 'evaluation'}, the full log is {log}" + ("; its last lines:" if last else "")
     detail = "" if own or failed else f" ({text.splitlines()[0]})" if text else ""
-    return BuildFailed(f"{what}{detail}", where=where, fix="see the message above, and the whole log")
+    return BuildFailed(f"{what}{detail}", where=where, details=last, fix="see the message above, and the whole log")
 
 
 def explain_evaluation(attribute: str, text: str) -> PycomfyError:
     """Return why `attribute` could not be evaluated; `text` is what Nix printed."""
     text = _plain(text).strip()
-    where = text[-1000:]
+    details = text[-1000:]
     if match := _FORBIDDEN.search(text):
         does = "read" if match[1] == "path" else "fetch"
         what = f"the project's Nix code tried to {does} {match[2]}, which is not part of the project; it was stopped"
-        return BuildFailed(what, where=where, fix=DISTRUST)
+        return BuildFailed(what, details=details, fix=DISTRUST)
     if _IMPORTED.search(text):
         what = "the project's Nix code tried to run a build while it was evaluated; it was stopped"
-        return BuildFailed(what, where=where, fix=DISTRUST)
+        return BuildFailed(what, details=details, fix=DISTRUST)
     own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in text.splitlines() if _OWN.search(line)]
     if own:
         return BuildFailed(own[0], where=f"evaluating {attribute}", fix="see the message above")
     errors = [line for line in text.splitlines() if "error:" in line] or text.splitlines()
     detail = f" ({errors[0].removeprefix('error:').strip()})" if errors else ""
-    return BuildFailed(f"Nix cannot evaluate {attribute}{detail}", where=where, fix="see Nix's message above")
+    return BuildFailed(f"Nix cannot evaluate {attribute}{detail}", details=details, fix="see Nix's message above")

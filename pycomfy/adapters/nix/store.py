@@ -118,4 +118,4 @@ def _query(settings: NixSettings, *arguments: str | Path) -> str:
 def _failure(command: str, text: str, store: Path | None) -> PycomfyError:
     if says_disk_is_full(text):
         return no_space_in_store(store)
-    return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="see Nix's message above")
+    return BuildFailed(f"{command} failed", details=text.strip()[-1000:], fix="see Nix's message above")

@@ -68,7 +68,7 @@ def unpack_wheels(wheels: Sequence[Path], folder: Path, target: Target, cache: P
 def _failure(text: str, folder: Path) -> PycomfyError:
     if says_disk_is_full(text):
         return no_space(folder)
-    return BuildFailed("uv could not install the wheels", where=text.strip()[-1500:], fix="see uv's message above")
+    return BuildFailed("uv could not install the wheels", details=text.strip()[-1500:], fix="see uv's message above")
 
 
 def _env() -> dict[str, str]:

@@ -12,6 +12,7 @@ from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import Limit
 from pycomfy.adapters.io.temp_dirs import temporary_folder
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import BadInput, Placeholder, suggest
 from pycomfy.operation import cancel_scope
 
@@ -100,7 +101,7 @@ class BareRepository(GitRunner):
         limit: a small repository may have endless lists."""
         done = self.run(*arguments, limit=limit)
         if done.status == PAST_LIMIT:
-            what = f"the versions repository has more than any workflow: git {arguments[0]}: {done.message}"
+            what = f"the versions repository has more than any workflow: git {arguments[0]}: {join_lines(done.message)}"
             raise BadInput(what, where=str(self.path), fix="do not use what was pulled into it")
         if done.status != 0:
             raise self.damaged(find_reason(done.message) or f"git {arguments[0]}: exit status {done.status}")

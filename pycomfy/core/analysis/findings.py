@@ -8,7 +8,6 @@ from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan, Sys
 from pycomfy.core.analysis.system_uses import GITPYTHON, PROGRAMS, font_package, is_font_folder
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.toml import at_top, render_list
-from pycomfy.core.printable import printable
 
 MAX_LISTED = 3
 
@@ -77,7 +76,7 @@ def describe_missing_modules(
             "import",
             m.owner,
             m.import_.how,
-            printable(m.import_.path),
+            m.import_.path,
             m.import_.line,
             m.module,
             line_to_add(requirements, [m]),
@@ -120,10 +119,7 @@ def describe_effects(
             fix = step if when == "installed" else ""
             if script is not None:
                 findings.append(Finding("script", owner, when, script, 0, script, fix))
-            findings += [
-                Finding(e.action, owner, e.when, printable(e.path), e.line, printable(e.text), fix, e.certain)
-                for e in effects
-            ]
+            findings += [Finding(e.action, owner, e.when, e.path, e.line, e.text, fix, e.certain) for e in effects]
     return Findings(tuple(notes), tuple(findings))
 
 
@@ -141,12 +137,10 @@ def describe_uses(scans: Mapping[str, Scan], apt: Sequence[str], wheels: Collect
             if package in apt or (is_font_folder(use.name) and any(name.startswith("fonts-") for name in apt)):
                 continue
             fix = render_list("apt", dict.fromkeys([*apt, package])) if package else ""
-            findings.append(
-                Finding(use.kind, owner, "used", printable(use.path), use.line, printable(use.name), fix, certain=False)
-            )
+            findings.append(Finding(use.kind, owner, "used", use.path, use.line, use.name, fix, certain=False))
             if package:
                 lacking.setdefault(package, []).append(f"{owner}: {use.name}, {_location(use.path, use.line)}")
-        weights = [printable(use.name) for use in uses if use.kind == "weights"]
+        weights = [use.name for use in uses if use.kind == "weights"]
         if weights:
             notes.append(
                 f"nodes of the pack {owner} may download weights while they run: {_list_some(weights)}; a container "
@@ -220,7 +214,7 @@ _DESCRIPTIONS: tuple[tuple[When, Callable[[str, Sequence[Effect], str], list[str
 def _list_actions(effects: Sequence[Effect]) -> str:
     texts = []
     for action in ("installs", "downloads"):
-        calls = [f"{_location(e.path, e.line)}: {printable(e.text)}" for e in effects if e.action == action]
+        calls = [f"{_location(e.path, e.line)}: {e.text}" for e in effects if e.action == action]
         if calls:
             texts.append(f"{action} ({_list_some(calls)})")
     return " and ".join(texts)
@@ -232,4 +226,4 @@ def _list_some(texts: Sequence[str]) -> str:
 
 
 def _location(path: str, line: int) -> str:
-    return f"{printable(path)} line {line}"
+    return f"{path} line {line}"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import PackagePlan
 from pycomfy.core.lockfile.toml import render_key, render_value
-from pycomfy.core.printable import printable, sanitise
+from pycomfy.core.printable import printable
+from pycomfy.core.sentences import shorten
 
 MAX_LISTED = 8
 """Names in one comment."""
@@ -15,7 +16,7 @@ MAX_LISTED = 8
 def render_config(found: Capture, name: str | None = None) -> str:
     """Return a pycomfy.toml that pins what was found, with comments on where each pin comes from. `name` is the
     workflow's."""
-    lines = ["# Written by pycomfy, from the installation in", f"# {sanitise(found.comfyui.path)}", ""]
+    lines = ["# Written by pycomfy, from the installation in", f"# {_line(found.comfyui.path)}", ""]
     lines += [f"name = {render_value(name)}"] if name is not None else []
     lines += _top(found)
     lines += ["", "[comfyui]", *_code(found.comfyui)]
@@ -92,7 +93,7 @@ def _packages(plan: PackagePlan) -> Iterator[str]:
     if plan.lost:
         yield ""
         yield "# Not pinned:"
-        yield from (f"#   {sanitise(one)}" for one in plan.lost)
+        yield from (f"#   {_line(one)}" for one in plan.lost)
     if names:
         yield ""
         yield "# At these versions, whatever is required of them."
@@ -105,14 +106,14 @@ def _code(code: CapturedCode) -> Iterator[str]:
     yield f"# {_summary(code)}"
     if code.changed and code.patch is not None:
         yield f"# Changed: {_list(code.changed)}"
-    yield from (f"# {sanitise(note)}" for note in code.notes)
+    yield from (f"# {_line(note)}" for note in code.notes)
     if code.skipped:
         yield f"# Left out: {_list(code.skipped)}"
     yield from (f"{key} = {render_value(value)}" for key, value in code.config_keys.items())
 
 
 def _model(model: CapturedModel) -> Iterator[str]:
-    yield f"# {printable(model.path)} ({model.size / 1e6:.1f} MB)"
+    yield f"# {_line(model.path)} ({model.size / 1e6:.1f} MB)"
     yield f"folder = {render_value(model.folder)}"
     yield f"name = {render_value(model.name)}"
     if model.url is not None:
@@ -134,13 +135,13 @@ def _summary(code: CapturedCode) -> str:
         parts.append(f"the patch has {commits} that its remote does not have")
     elif code.patch is not None:
         parts.append(f"{len(code.changed)} changed file{'s' if len(code.changed) > 1 else ''}")
-    return sanitise(f"{code.path}: {', '.join(parts) or 'unchanged'}")
+    return _line(f"{code.path}: {', '.join(parts) or 'unchanged'}")
 
 
 def _python(python: CapturedPython) -> str:
     version = python.version or "of an unknown version"
     other = "" if python.version.startswith(python.image_version) else f"; an image has {python.image_version}"
-    return sanitise(f"Python {version} in the {python.kind} {python.folder}{other}")
+    return _line(f"Python {version} in the {python.kind} {python.folder}{other}")
 
 
 def _manager(found: Capture) -> list[str]:
@@ -152,11 +153,17 @@ def _manager(found: Capture) -> list[str]:
 
 
 def _list(items: Iterable[str]) -> str:
-    all_ = [sanitise(item) for item in items]
+    all_ = [_line(item) for item in items]
     more = f" and {len(all_) - MAX_LISTED} more" if len(all_) > MAX_LISTED else ""
     return ", ".join(all_[:MAX_LISTED]) + more
 
 
 def _plain(text: str) -> str:
     """The text without what Markdown or a terminal would interpret."""
-    return sanitise(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")
+    return _line(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")
+
+
+def _line(text: str) -> str:
+    """The text as one line of a file that people read, and that TOML must be able to have as a comment: it has no
+    control characters."""
+    return printable(shorten(text))

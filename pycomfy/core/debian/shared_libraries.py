@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pycomfy.core.printable import printable
-
 
 @dataclass(frozen=True)
 class SharedLibrary:
@@ -68,7 +66,7 @@ def find_missing_libraries(
             continue
         for soname, via in sorted(_missing(library, by_name, present)):
             package, known = debian_package(soname, packages)
-            missing = MissingLibrary(library.owner, library.path, printable(soname), via, package, known, "")
+            missing = MissingLibrary(library.owner, library.path, soname, via, package, known, "")
             found.setdefault((library.owner, soname), missing)
     return [found[key] for key in sorted(found)]
 

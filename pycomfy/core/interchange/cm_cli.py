@@ -18,7 +18,6 @@ from pycomfy.core.interchange.document import (
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.lost import describe_lost_pack, list_lost_of_file
 from pycomfy.core.interchange.model import EnvironmentSpec, FilePack, GitPack, PackEntry
-from pycomfy.core.printable import sanitise
 
 _NO_HASH = "-"
 
@@ -46,7 +45,7 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
     return EnvironmentSpec(
         packs=tuple(_packs(found)),
         notes=(
-            *describe_names("node types without a node pack", map(sanitise, found.unknown_nodes)),
+            *describe_names("node types without a node pack", found.unknown_nodes),
             *describe_unknown_keys(found),
         ),
     )

@@ -20,7 +20,6 @@ from pycomfy.core.interchange.model import (
 from pycomfy.core.interchange.pip_freeze import parse_freeze, render_freeze
 from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.lockfile.platforms import MACHINES, find_platform
-from pycomfy.core.printable import sanitise
 
 _DEFINITION, _BUILD = "distribution-definition/0", "comfy-build/1"
 
@@ -138,7 +137,7 @@ def _notes(found: _Definition) -> Iterator[str]:
         yield "the base image is left out: an image of pycomfy has its own"
     for model in found.models:
         if model.blobId:
-            name = sanitise(_filename(model))
+            name = _filename(model)
             yield f"the model {name} is in a comfy-cli workspace: it cannot be downloaded from there"
 
 

@@ -31,7 +31,6 @@ from pycomfy.core.interchange.model import (
 )
 from pycomfy.core.interchange.pip_freeze import parse_freeze, render_freeze
 from pycomfy.core.loose_json import as_mapping
-from pycomfy.core.printable import sanitise
 
 _SNAPSHOT, _WORKFLOW, _PROMPT, _REQUIREMENTS = (
     "snapshot.json",
@@ -137,7 +136,7 @@ def _models(models: Iterable[_Model]) -> Iterator[ModelEntry]:
 def _disabled(models: Iterable[_Model]) -> Iterator[str]:
     for model in models:
         if model.disabled:
-            yield f"the model {sanitise(model.filename)} is disabled, and left out"
+            yield f"the model {model.filename} is disabled, and left out"
 
 
 # — writing —

@@ -21,7 +21,6 @@ from pycomfy.core.interchange.model import (
 )
 from pycomfy.core.interchange.pip_freeze import parse_freeze
 from pycomfy.core.lockfile.names import repository_name
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput
 
 _ENVELOPE = "comfyui-desktop-2-snapshot"
@@ -157,7 +156,7 @@ def _pack(node: _Node) -> PackEntry:
         case "file":
             return FilePack(folder.removesuffix(".disabled"), enabled=node.enabled)
         case _:
-            return OtherPack(folder, f"its type is {sanitise(node.type)}, and its source is not given", node.enabled)
+            return OtherPack(folder, f"its type is {node.type}, and its source is not given", node.enabled)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -26,7 +26,6 @@ from pycomfy.core.interchange.model import (
     PackEntry,
 )
 from pycomfy.core.lockfile.names import repository_name
-from pycomfy.core.printable import sanitise
 
 
 class _Node(ForeignModel):
@@ -86,9 +85,9 @@ def _packs(node: _Node) -> Iterator[PackEntry]:
 def _notes(graph: _Graph) -> Iterator[str]:
     for node in graph.custom_nodes.values():
         if node.warning:
-            yield f"{sanitise(node.name or node.url)}: {sanitise(node.warning)}"
-    yield from describe_names("node types without a node pack", map(sanitise, graph.missing_nodes))
-    files = [sanitise(file.name) for found in graph.files.values() for file in found]
+            yield f"{node.name or node.url}: {node.warning}"
+    yield from describe_names("node types without a node pack", graph.missing_nodes)
+    files = [file.name for found in graph.files.values() for file in found]
     yield from describe_names("input files, not imported", files)
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from pycomfy.core.printable import sanitise
 from pycomfy.core.validation import describe_errors
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.errors import BadInput, BadWorkflow, combine
@@ -77,7 +76,7 @@ def validate(kind: type[F], value: object, where: str) -> F:
 
 def describe_unknown_keys(model: ForeignModel) -> tuple[str, ...]:
     """Return a note on the keys that are ignored, at every level; nothing if there are none."""
-    return describe_names("unknown keys, ignored", map(sanitise, model.unknown_keys))
+    return describe_names("unknown keys, ignored", model.unknown_keys)
 
 
 def describe_names(what: str, names: Iterable[str]) -> tuple[str, ...]:

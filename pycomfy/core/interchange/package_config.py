@@ -10,7 +10,6 @@ from pycomfy.core.interchange.model import Package
 from pycomfy.core.lockfile.direct_references import parse_direct_reference
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
-from pycomfy.core.printable import sanitise
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def to_package_config(packages: Sequence[Package]) -> PackageConfig:
             requirements.append(package.pin)
         elif package.url is not None or version is None or not is_normalized_name(name):
             skipped.append(package.pin)
-            foreign.append(sanitise(package.name))
+            foreign.append(package.name)
         else:
             if version.local not in (None, accelerator):
                 local.append(f"{package.name} {version}")

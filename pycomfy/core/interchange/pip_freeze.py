@@ -7,7 +7,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pycomfy.core.interchange.document import describe_names
 from pycomfy.core.interchange.model import Package
 from pycomfy.core.lockfile.git_url import without_password
-from pycomfy.core.printable import sanitise
 
 
 def parse_freeze(lines: Iterable[str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
@@ -20,7 +19,7 @@ def parse_freeze(lines: Iterable[str]) -> tuple[tuple[Package, ...], tuple[str, 
             continue
         package = _parse_pin(line)
         if package is None:
-            skipped.append(sanitise(without_password(line)))
+            skipped.append(without_password(line))
         else:
             packages.append(package)
     return tuple(packages), describe_names("Python requirements that are not exact pins, left out", skipped)

@@ -18,7 +18,6 @@ from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.lockfile.toml import render_list, render_value
-from pycomfy.core.printable import sanitise
 from pycomfy.core.python.wheel_selection import Target
 from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import BadInput
@@ -97,7 +96,7 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
     found = validate(_Pylock, file.document, file.where)
     if found.lock_version.split(".")[0] != "1":
         raise BadInput(
-            f"lock-version {sanitise(found.lock_version)} is not supported",
+            f"lock-version {found.lock_version} is not supported",
             where=file.where,
             fix="lock again with version 1 of the format",
         )
@@ -109,9 +108,9 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
     for package in found.packages:
         platforms = tuple(t.platform for t in targets if package.marker is None or _is_met(package.marker, t))
         if not platforms:
-            other_systems.append(sanitise(package.name))
+            other_systems.append(package.name)
         elif (url := _url(package)) is None and (package.version is None or package.archive is not None):
-            unpinned.append(sanitise(package.name))
+            unpinned.append(package.name)
         else:
             packages.append(
                 Package(

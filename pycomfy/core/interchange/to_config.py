@@ -26,7 +26,6 @@ from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.names import plain_name, repository_name, unique_name
 from pycomfy.core.lockfile.toml import render_key, render_list, render_value
 from pycomfy.core.models.model_url import strip_secrets
-from pycomfy.core.printable import sanitise
 from pycomfy.core.sources.comfy_registry import RegistrySpec
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.url import UrlSpec
@@ -48,7 +47,7 @@ def render_config(environment: EnvironmentSpec, source: str) -> RenderedConfig:
     python = _python(environment.python, notes)
     packs = _Packs(notes)
     sections = [
-        f"# Written by pycomfy, from {sanitise(source)}.",
+        f"# Written by pycomfy, from {_line(source)}.",
         *_top(environment, python, notes),
         *_comfyui(environment.comfyui, notes),
         *(line for pack in environment.packs for line in packs.section(pack)),
@@ -99,7 +98,7 @@ def _python(text: str | None, notes: list[str]) -> str | None:
     """The Python of an image: the same, else the next older one, for which more packages of that time have wheels."""
     found = re.match(r"\s*(\d+)\.(\d+)", text or "")
     if text and found is None:
-        notes.append(f"{sanitise(text)} is not a version of Python")
+        notes.append(f"{text} is not a version of Python")
     if found is None:
         return None
     required = (int(found[1]), int(found[2]))
@@ -122,7 +121,7 @@ def _comfyui(comfyui: ComfyUIRevision | None, notes: list[str]) -> Iterator[str]
         return
     spec = _valid(GitSpec, {"git": comfyui.url or COMFYUI_URL, "rev": comfyui.revision})
     if spec is None:
-        notes.append(f"{sanitise(comfyui.revision)} is not a revision of ComfyUI")
+        notes.append(f"{comfyui.revision} is not a revision of ComfyUI")
         return
     yield f"\n[comfyui]\ngit = {render_value(spec.git)}\nrev = {render_value(comfyui.revision)}"
 
@@ -145,14 +144,14 @@ class _Packs:
             case FilePack():
                 yield from self._file(pack)
             case OtherPack():
-                self._left_out(pack.name, sanitise(pack.what))
+                self._left_out(pack.name, pack.what)
 
     def list_disabled(self) -> Iterator[str]:
         if self._disabled:
             yield f"disabled node packs, left out: {', '.join(self._disabled)}"
 
     def _left_out(self, name: str, why: str) -> None:
-        self.notes.append(f"the node pack {sanitise(name)} is left out: {why}")
+        self.notes.append(f"the node pack {name} is left out: {why}")
 
     def _manager_left_out(self) -> None:
         self.notes.append("ComfyUI-Manager is left out: an image has nothing to install or update")
@@ -172,7 +171,7 @@ class _Packs:
         name = self._name(pack.name or found.url)
         values = {"git": found.url, **({"rev": pack.commit} if pack.commit else {})}
         if _valid(GitSpec, values) is None:
-            self._left_out(label, f"{sanitise(pack.commit or '')} is not a commit")
+            self._left_out(label, f"{pack.commit or ''} is not a commit")
         elif is_manager(found.url):
             self._manager_left_out()
             yield from self._commented(name, values, "An image has nothing for it to manage.")
@@ -193,7 +192,7 @@ class _Packs:
         name = self._name(pack.name or pack.id)
         values = {"registry": pack.id, "version": pack.version}
         if pack.version in _UNVERSIONED or _valid(RegistrySpec, values) is None:
-            version = sanitise(pack.version)
+            version = pack.version
             why = f'"{version}" is not a version; if the workflow needs the node pack, locking asks for it'
             self._left_out(pack.id, why)
         elif is_manager(pack.id):
@@ -207,13 +206,13 @@ class _Packs:
     def _file(self, pack: FilePack) -> Iterator[str]:
         name = self._name(pack.filename.removesuffix(".py"))
         if not pack.enabled:
-            self._disabled.append(sanitise(pack.filename))
+            self._disabled.append(pack.filename)
             return
         values = {"url": strip_secrets(pack.url) if pack.url is not None else None, "sha256": pack.sha256}
         if _valid(UrlSpec, values) is not None:
             yield from self._section(name, {key: str(value) for key, value in values.items()})
         elif pack.url is not None:
-            url = sanitise(strip_secrets(pack.url))
+            url = strip_secrets(pack.url)
             why = f"its hash is not given; if you trust {url}, add it yourself: [packs.NAME] url = …, sha256 = …"
             self._left_out(pack.filename, why)
         else:
@@ -254,12 +253,12 @@ def _model(model: ModelEntry, notes: list[str]) -> Iterator[str]:
     sha256 = model.sha256.lower() if model.sha256 else None
     values = {"folder": folder, "name": name, "url": url, "sha256": sha256}
     if url is not None and _valid(ModelSpec, values) is None:
-        notes.append(f"the URL of the model {sanitise(model.path)} is left out, as it is malformed: {sanitise(url)}")
+        notes.append(f"the URL of the model {model.path} is left out, as it is malformed: {url}")
         values["url"] = None
     elif url is not None and url != model.urls[0]:
-        notes.append(f"the login in the URL of the model {sanitise(model.path)} is left out: use a token, or ~/.netrc")
+        notes.append(f"the login in the URL of the model {model.path} is left out: use a token, or ~/.netrc")
     if _valid(ModelSpec, values) is None:
-        notes.append(f"the model {sanitise(model.path)} is left out: its path or its hash is malformed")
+        notes.append(f"the model {model.path} is left out: its path or its hash is malformed")
         return
     yield "\n[[models]]"
     yield from (f"{key} = {render_value(value)}" for key, value in values.items() if value is not None)

@@ -16,7 +16,6 @@ from pycomfy.core.interchange.document import (
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
 from pycomfy.core.loose_json import as_mapping
-from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, suggest
 
 _FILE_TYPE = "view_comfy"
@@ -112,7 +111,7 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
 
 
 def _title(title: str) -> str:
-    return sanitise(title) or "(untitled)"
+    return title or "(untitled)"
 
 
 def _fields(groups: Iterable[_Field]) -> Iterator[_Field]:

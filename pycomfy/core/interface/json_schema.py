@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, create_model
 
 from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.sentences import shorten
 from pycomfy.errors import BadInput, PycomfyError, combine, suggest
 
 MAX_TEXT = 1_000_000
+
+MAX_SHOWN = 200
+"""Characters of a wrong value in an error, and of a choice that is compared with it."""
 
 
 def inputs_model(interface: Interface, name: str = "Inputs") -> type[BaseModel]:
@@ -137,15 +140,16 @@ def _unknown(interface: Interface, name: str, version: str) -> BadInput:
     note = "lists them with their defaults"
     show = suggest("show", note, reference=version) if version else suggest("show", note)
     return BadInput(
-        f"there is no input {sanitise(name)}",
-        where=f"inputs.{sanitise(name)}",
+        f"there is no input {name}",
+        where=f"inputs.{name}",
         fix=(f"{meant}the inputs are: {list_inputs(interface)}", show),
     )
 
 
 def _invalid(parameter: Parameter, kind: str, value: object) -> BadInput:
     """`kind` is pydantic's name for what is wrong with `value`."""
-    text = f'"{sanitise(value)}"' if isinstance(value, str) else sanitise(json.dumps(value, default=str))
+    shown = shorten(value if isinstance(value, str) else json.dumps(value, default=str), MAX_SHOWN)
+    text = f'"{shown}"' if isinstance(value, str) else shown
     match kind:
         case "greater_than_equal":
             what = f"{text} is less than {parameter.minimum}"
@@ -162,8 +166,8 @@ def _invalid(parameter: Parameter, kind: str, value: object) -> BadInput:
 
 def _hint(parameter: Parameter, value: object) -> str:
     if parameter.choices:
-        choices = [sanitise(str(c)) for c in parameter.choices]
-        close = get_close_matches(str(value)[:200], choices, 3)
+        choices = [shorten(str(c), MAX_SHOWN) for c in parameter.choices]
+        close = get_close_matches(str(value)[:MAX_SHOWN], choices, 3)
         more = ", …" if len(choices) > 20 else ""
         return "give one of: " + ", ".join(dict.fromkeys([*close, *choices[:20]])) + more
     return f"give a value of type {describe_type(parameter)}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.convert import Prompt, PromptNode
 from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import (
@@ -17,6 +16,7 @@ from pycomfy.core.prompt.node_definitions import (
 from pycomfy.core.prompt.slots import compatible
 from pycomfy.core.requirements.input_files import find_kind
 from pycomfy.core.requirements.model_files import find_models
+from pycomfy.core.sentences import shorten
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode
 
 _FRONTEND_INPUTS = frozenset(("IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "PREVIEW_3D", "PREVIEW_3D_ANIMATION"))
@@ -100,7 +100,7 @@ def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Defi
     spec = definitions.find(node["class_type"])
     if spec is None:
         yield UnknownNode(
-            f'unknown node type "{sanitise(node["class_type"])}": the definitions lack it',
+            f'unknown node type "{shorten(node["class_type"])}": the definitions lack it',
             where=where,
             fix="use the definitions of a ComfyUI that has it: a newer one, or one with the node's pack",
         )
@@ -222,4 +222,4 @@ def find_cycle(prompt: Prompt) -> list[str]:
 
 def _where(id_: str, node: PromptNode) -> str:
     title = node.get("_meta", {}).get("title")
-    return f'node {sanitise(id_)} "{sanitise(title if isinstance(title, str) else node["class_type"])}"'
+    return f'node {shorten(id_)} "{shorten(title if isinstance(title, str) else node["class_type"])}"'

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NotRequired, TypedDict
 
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.lost_values import MAX_LOST, LostValue, describe_lost, find_lost
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.node_details import NodeDetails
+from pycomfy.core.sentences import shorten
 from pycomfy.core.workflow.core_replacements import replaced_by
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
@@ -58,7 +58,7 @@ def convert(
     conversion = try_convert(workflow, object_info)
     raise_all(conversion.problems)
     for id_, type_ in conversion.left_out.items():
-        node = f"node {sanitise(id_)} ({sanitise(type_)})"
+        node = f"node {shorten(id_)} ({shorten(type_)})"
         remark(f"{node} is left out: ComfyUI lacks its type, and nothing can be linked to it")
     if judge is not None:
         judge(conversion.lost)
@@ -156,7 +156,7 @@ def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
             problems.append(
                 _unknown_type(
                     node.type,
-                    f'node {sanitise(node.id)} "{sanitise(node.title or node.type)}" of {workflow.where}',
+                    f'node {shorten(node.id)} "{shorten(node.title or node.type)}" of {workflow.where}',
                     {},
                     definitions,
                 )
@@ -168,7 +168,7 @@ def _unknown(flat: FlatNode, where: str, definitions: Definitions) -> UnknownNod
     node = flat.node
     return _unknown_type(
         node.type,
-        f'node {sanitise(flat.id)} "{sanitise(node.title or node.type)}" of {where}',
+        f'node {shorten(flat.id)} "{shorten(node.title or node.type)}" of {where}',
         node.properties,
         definitions,
     )
@@ -178,16 +178,16 @@ def _unknown_type(type_: str, where: str, properties: Mapping[str, object], defi
     new = replaced_by(type_, frozenset(definitions))
     if new is not None and properties.get("cnr_id") in (None, "comfy-core") and not properties.get("aux_id"):
         return UnknownNode(
-            f'unknown node type "{sanitise(type_)}": ComfyUI replaced it by "{new}"',
+            f'unknown node type "{shorten(type_)}": ComfyUI replaced it by "{new}"',
             where=where,
             fix=f"open the workflow in ComfyUI's editor, let it replace the node by {new}, and save it",
         )
     pack, version = properties.get("cnr_id") or properties.get("aux_id"), properties.get("ver")
-    saved = f" (the workflow was saved with {sanitise(version)})" if isinstance(version, str) and version else ""
+    saved = f" (the workflow was saved with {shorten(version)})" if isinstance(version, str) and version else ""
     if pack == "comfy-core":
         fix = f"use a ComfyUI that has this node{saved}"
     elif isinstance(pack, str):
-        fix = f"install the node pack {sanitise(pack)}{saved}"
+        fix = f"install the node pack {shorten(pack)}{saved}"
     else:
         fix = "use the definitions of a ComfyUI that has it: a newer one, or one with the node's pack"
-    return UnknownNode(f'unknown node type "{sanitise(type_)}": the definitions lack it', where=where, fix=fix)
+    return UnknownNode(f'unknown node type "{shorten(type_)}": the definitions lack it', where=where, fix=fix)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pycomfy.core.loose_json import as_list
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.convert import Prompt, PromptNode
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.text_expansion import Moment, expand_texts
+from pycomfy.core.sentences import join_lines, shorten
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
 
@@ -74,23 +74,23 @@ def parse_answer(data: bytes) -> EditorAnswer:
         # A number may be too large, and half of a surrogate pair cannot be written.
         json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as e:
-        raise BadAnswer(f"the answer is not JSON: {sanitise(str(e))}") from e
+        raise BadAnswer(f"the answer is not JSON: {e}") from e
     if not isinstance(answer, dict):
         raise BadAnswer("the answer is not an object")
     if is_deeper_than(answer, MAX_DEPTH):
         raise BadAnswer(f"the answer is nested more than {MAX_DEPTH} levels deep")
     if "error" in answer:
-        raise BadAnswer(sanitise(str(answer["error"])))
+        raise BadAnswer(join_lines(str(answer["error"])))
     told = _texts(answer.get("errors"))
     for dialog in _texts(answer.get("dialogs")):
         # Others tell of missing models, which an image does not have.
         if _ERROR.search(dialog.partition("\n")[0]):
-            raise BadAnswer(f"its page shows an error: {sanitise(' '.join(dialog.split()))}")
+            raise BadAnswer(f"its page shows an error: {join_lines(dialog)}")
     prompts = answer.get("prompts")
     if not isinstance(prompts, list) or len(prompts) != len(MOMENTS):
         raise BadAnswer("the answer has not one prompt for each moment")
     if any(prompt is None for prompt in prompts):
-        raise BadAnswer("it sent nothing" + (f": {sanitise(told[0])}" if told else ""))
+        raise BadAnswer("it sent nothing" + (f": {join_lines(told[0])}" if told else ""))
     return EditorAnswer(tuple(map(_parse_prompt, prompts)))
 
 
@@ -120,7 +120,7 @@ def _has_type(node: object) -> bool:
 
 def _parse_node(id_: str, node: object) -> PromptNode:
     if not isinstance(node, dict) or not isinstance(node.get("inputs"), dict):
-        raise BadAnswer(f"node {sanitise(id_)} of the prompt has no inputs")
+        raise BadAnswer(f"node {shorten(id_)} of the prompt has no inputs")
     inputs = {_name(name): value for name, value in node["inputs"].items()}
     parsed: PromptNode = {"class_type": _name(node["class_type"]), "inputs": inputs}
     title = node["_meta"].get("title") if isinstance(node.get("_meta"), dict) else None
@@ -166,20 +166,20 @@ def judge(ours: Prompt, answer: EditorAnswer, workflow: Workflow, definitions: D
             elif known and _varies(id_, name, value, others):
                 inputs[name] = own
                 if not isinstance(own, str):
-                    drawn.append(f"{_label(id_, node)}: {sanitise(name)}, saved as {_shown(own)}")
+                    drawn.append(f"{_label(id_, node)}: {shorten(name)}, saved as {_shown(own)}")
             elif known and isinstance(own, str) and same(texts["inputs"].get(name), value):
                 inputs[name] = own
             else:
                 inputs[name] = value
                 if known or not _is_own_widget(name):
                     differences.append(
-                        f"{_label(id_, node)}: the editor sends {sanitise(name)} = {_shown(value)}, pycomfy would have"
+                        f"{_label(id_, node)}: the editor sends {shorten(name)} = {_shown(value)}, pycomfy would have"
                         f" sent {_shown(own) if known else 'nothing'}"
                     )
         for name, own in mine["inputs"].items():
             if name not in inputs:
                 differences.append(
-                    f"{_label(id_, node)}: the editor sends no {sanitise(name)}, pycomfy would have sent {_shown(own)}"
+                    f"{_label(id_, node)}: the editor sends no {shorten(name)}, pycomfy would have sent {_shown(own)}"
                 )
         prompt[id_] = _with_inputs(mine, inputs)
     for id_, node in ours.items():
@@ -229,13 +229,12 @@ def _is_own_widget(name: str) -> bool:
 def _missing(id_: str, node: PromptNode, mine: PromptNode | None) -> str:
     if mine is None:
         return f"{_label(id_, node)}: the editor sends this node, pycomfy would not have"
-    return f"{_label(id_, node)}: the editor sends this type, pycomfy would have sent {sanitise(mine['class_type'])}"
+    return f"{_label(id_, node)}: the editor sends this type, pycomfy would have sent {shorten(mine['class_type'])}"
 
 
 def _label(id_: str, node: PromptNode) -> str:
-    return f"node {sanitise(id_)} ({sanitise(node['class_type'])})"
+    return f"node {shorten(id_)} ({shorten(node['class_type'])})"
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return sanitise(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…")
+    return shorten(json.dumps(value, ensure_ascii=False), MAX_SHOWN)

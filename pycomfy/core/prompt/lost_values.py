@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.link_resolution import Broken
 from pycomfy.core.prompt.node_definitions import NodeSpec
+from pycomfy.core.sentences import shorten
 from pycomfy.errors import BadWorkflow, LostInput, PycomfyError
 
 MAX_SHOWN = 60
@@ -40,13 +40,9 @@ class LostValue:
         return self.place.removeprefix(f"{self.node}.") in prompt.get(self.node, {}).get("inputs", {})
 
     def __str__(self) -> str:
-        saved = "the link" if self.value is None else f"the saved value {_shorten(self.value)}"
-        return f"{sanitise(self.place)} ({sanitise(self.type)}): {saved} has no place in the prompt: {self.why}"
-
-
-def _shorten(value: object) -> str:
-    text = sanitise(json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+        shown = shorten(json.dumps(self.value, ensure_ascii=False), MAX_SHOWN)
+        saved = "the link" if self.value is None else f"the saved value {shown}"
+        return f"{shorten(self.place)} ({shorten(self.type)}): {saved} has no place in the prompt: {self.why}"
 
 
 def refuse_lost(lost: Sequence[LostValue], accepted: Collection[str], where: str) -> tuple[PycomfyError, ...]:

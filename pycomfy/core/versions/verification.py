@@ -14,6 +14,7 @@ from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.lockfile.toml import render_list
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import describe_locations, running_types
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import Fix, Placeholder, PycomfyError, RunFailed, UnknownNode, suggest
 
 _MAX_TRACEBACK = 1500  # characters of a traceback in an error
@@ -110,7 +111,7 @@ class Verification:
         """Return what the workflow does not depend on, a line each: other failures, and what packs printed."""
         unneeded = [f for p in self.parts if p.provides and (f := p.failure) is not None]
         lines = [
-            f"{_describe(f.pack, self)} cannot be imported, and is not needed: {f.message}"
+            f"{_describe(f.pack, self)} cannot be imported, and is not needed: {join_lines(f.message)}"
             for f in (*unneeded, *self.failures)
         ]
         for part in self.parts:
@@ -190,14 +191,16 @@ def _problems(part: SourceVerification, verification: Verification, where: str) 
     plural = "s" if len(part.lacking) > 1 else ""
     if part.lacking and part.failure is not None:
         yield RunFailed(
-            f"the node pack {part.name} cannot be imported: {part.failure.message}",
-            where=_below(f"node type{plural} {types}: {users}", part.failure.traceback),
+            f"the node pack {part.name} cannot be imported: {join_lines(part.failure.message)}",
+            where=f"node type{plural} {types}: {users}",
+            details=_end(part.failure.traceback),
             fix=(part.remedy,) if part.remedy else suggest_fixes(part.failure, part.name),
         )
     elif part.lacking and part.name == COMFYUI:
         yield UnknownNode(
             f"the ComfyUI in the image has no node type{plural} {types}",
-            where=_below(users, "\n".join(f"{f.pack}: {f.message}" for f in verification.failures)),
+            where=users,
+            details=_end("\n".join(f"{f.pack}: {f.message}" for f in verification.failures)),
             fix=(
                 "pin a ComfyUI that has it, in pycomfy.toml: [comfyui]",
                 suggest("lock", "names the node pack that has it", pack=Placeholder("NAME=URL")),
@@ -206,7 +209,8 @@ def _problems(part: SourceVerification, verification: Verification, where: str) 
     elif part.lacking:
         yield UnknownNode(
             f"the node pack {part.name} is loaded, but does not have the node type{plural} {types}",
-            where=_below(users, "\n".join(part.remarks)),
+            where=users,
+            details=_end("\n".join(part.remarks)),
             fix=(
                 *find_fixes("\n".join(part.remarks), part.name),
                 "see what it printed above, if anything",
@@ -221,8 +225,8 @@ def _problems(part: SourceVerification, verification: Verification, where: str) 
         )
 
 
-def _below(first: str, text: str) -> str:
-    return f"{first}\n{text.strip()[-_MAX_TRACEBACK:]}" if text.strip() else first
+def _end(text: str) -> str:
+    return text.strip()[-_MAX_TRACEBACK:]
 
 
 def _pin_commit(name: str, note: str) -> Fix:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
+from pycomfy.core.sentences import shorten
 from pycomfy.core.workflow.model import Format, Graph, Input, Link, Node, Output, Slot, Subgraph, Values, Workflow
 from pycomfy.errors import BadWorkflow, PycomfyError, raise_all
 
@@ -63,7 +64,7 @@ def _parse_subgraph(value: Mapping[str, object], where: str, problems: list[Pyco
         problems.append(BadWorkflow("a subgraph definition has no `id`", where=where, fix=FIX))
         return None
     name = name if isinstance(name, str) else id_
-    graph = _parse_graph(value, f"subgraph {name} of {where}", problems)
+    graph = _parse_graph(value, f"subgraph {shorten(name)} of {where}", problems)
     return Subgraph(id_, name, graph, _parse_slots(value.get("inputs")), _parse_slots(value.get("outputs")))
 
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pycomfy.core.loose_json import as_mapping, as_text
-from pycomfy.core.printable import sanitise
 from pycomfy.core.workflow.litegraph import MAX_NODES, parse_ui
 from pycomfy.core.workflow.model import ApiNode, Workflow
 from pycomfy.core.workflow.untrusted_json import parse_json
@@ -92,7 +91,7 @@ def _parse_api(value: Mapping[str, object], where: str) -> Workflow:
 def _list_untyped(value: Mapping[str, object]) -> Iterator[str]:
     """Yield what is wrong with each node that has no type."""
     for id_, node in value.items():
-        name = f"node {sanitise(id_)[:100]}"
+        name = f"node {id_}"
         if not isinstance(node, dict):
             yield f"{name} is {_kind(node)}, not a node"
         elif "class_type" not in node:

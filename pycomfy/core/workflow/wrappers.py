@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
-from pycomfy.core.printable import sanitise
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.errors import BadWorkflow
 
@@ -77,7 +76,7 @@ def choose(candidates: Sequence[Candidate], where: str) -> Candidate | None:
             c for c in distinct if c is chosen or not (c.group == chosen.group or _is_prompt_of(c.graph, types))
         ]
     if len(distinct) > 1:
-        names = [sanitise(c.name)[:100] for c in distinct[:MAX_LISTED]]
+        names = [c.name for c in distinct[:MAX_LISTED]]
         more = f" and {len(distinct) - MAX_LISTED} more" if len(distinct) > MAX_LISTED else ""
         raise BadWorkflow(
             f"{len(distinct)} different workflows: {', '.join(names)}{more}",

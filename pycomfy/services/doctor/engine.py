@@ -19,7 +19,7 @@ def check_engine(examination: Examination) -> Iterator[Finding]:
     try:
         candidates = list_candidates(workspace.engine_name, workspace.environment)
     except BadConfig as e:
-        yield ENGINE.problem(e.what, fix=e.fixes, details=e.where)
+        yield ENGINE.problem(e.what, fix=e.fixes, details=e.evidence)
         return
     yield from judge_engines(candidates, examination.engines(), examination.engine())
 

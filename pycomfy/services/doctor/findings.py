@@ -15,7 +15,6 @@ from pydantic import (
     model_serializer,
 )
 
-from pycomfy.core.printable import printable_lines
 from pycomfy.errors import ErrorGroup, Fix, Fixes, PycomfyError, list_fixes
 from pycomfy.services.results import FixText, Result
 
@@ -40,7 +39,7 @@ class Finding(BaseModel):
     """One thing that was looked at. `id` is stable; `subject` names it for people, and `what` says how it is, in one
     line; `details` may have several. `facts` are what was measured: sizes in bytes, times in seconds.
 
-    What programs and servers say ends up here. All texts are bounded and printable, however long or wild that was.
+    What programs and servers say ends up here. All texts are bounded, however long that was, and without colours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -131,7 +130,7 @@ class Subject:
             first = error.problems[0]
             return self.finding("unknown", first.what, fix=first.fixes, details=rest)
         if isinstance(error, PycomfyError):
-            return self.finding("unknown", error.what, fix=error.fixes, details=error.where)
+            return self.finding("unknown", error.what, fix=error.fixes, details=error.evidence)
         what = f"it could not be looked at: {type(error).__name__}: {error}"
         return self.finding("unknown", what, facts={"error": type(error).__name__})
 
@@ -165,9 +164,8 @@ def _number_repeated(findings: list[Finding]) -> list[Finding]:
 
 
 def clean(text: str, limit: int) -> str:
-    """Return the text without what a terminal would obey, and not longer than `limit`."""
-    plain = _ANSI.sub("", text[: 4 * limit].replace("\r\n", "\n")).strip()
-    kept = printable_lines(plain.expandtabs(4))
+    """Return the text without colours and tabs, and not longer than `limit`."""
+    kept = _ANSI.sub("", text[: 4 * limit].replace("\r\n", "\n")).strip().expandtabs(4)
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 

@@ -16,7 +16,7 @@ def check_models(examination: Examination) -> Iterator[Finding]:
     try:
         added = store.list_added()
     except BadInput as e:
-        yield MODELS.warning(e.what, fix=e.fixes, details=e.where)
+        yield MODELS.warning(e.what, fix=e.fixes, details=e.evidence)
         return
     stored = store.list_models()
     sizes = sum(one.size for one in stored)

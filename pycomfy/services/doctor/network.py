@@ -101,7 +101,7 @@ def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]
             servers += make()
         except PycomfyError as e:
             lost = f"Without it, {LOST[subject.id]}."
-            wrong.append(subject.warning(e.what, fix=e.fixes, details=f"{e.where}\n{lost}"))
+            wrong.append(subject.warning(e.what, fix=e.fixes, details=f"{e.evidence}\n{lost}"))
     return servers, wrong
 
 

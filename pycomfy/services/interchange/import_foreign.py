@@ -13,7 +13,6 @@ from pycomfy.core.interchange.parse import list_zip_layouts, parse_environment, 
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, WORKFLOW_FILE
-from pycomfy.core.printable import sanitise
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, BadWorkflow, Placeholder, PycomfyError, suggest
 from pycomfy.services.lock_request import read_bounded
@@ -101,7 +100,7 @@ def _read(request: ForeignImportRequest, folder: Path) -> tuple[Format, Environm
         return format_, environment, ()
     unpacked = read_zip(file, list_zip_layouts(), folder)
     format_, environment = parse_members(unpacked.texts, unpacked.layout, str(file), request.format)
-    notes = describe_names("files that are ignored", map(sanitise, unpacked.others))
+    notes = describe_names("files that are ignored", unpacked.others)
     return format_, replace(environment, notes=(*environment.notes, *notes)), unpacked.inputs
 
 

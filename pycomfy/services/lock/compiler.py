@@ -13,7 +13,6 @@ from pycomfy.core.analysis.class_files import find_class_files
 from pycomfy.core.debian.base_packages import compiler_packages
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.printable import printable
 from pycomfy.core.python.requirements import RequirementLine, RequirementSet, make_requirement_set
 from pycomfy.core.python.wheel_selection import Target
 from pycomfy.core.requirements.model import RequiredNode
@@ -114,5 +113,5 @@ def _find_code(workspace: Workspace, code: PinnedCode) -> Iterator[str]:
         files = {*chain.from_iterable(found)}
         for one in reading.scan.compilations:
             if not all(found) or files & {*one.importers}:
-                yield f"{one.what} in the node pack {name} ({printable(one.path)} line {one.line})"
+                yield f"{one.what} in the node pack {name} ({one.path} line {one.line})"
                 break

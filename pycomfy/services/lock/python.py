@@ -132,7 +132,7 @@ def _rename_platform(problem: PycomfyError, old: str, new: str) -> PycomfyError:
 
 
 def _is_equal(one: PycomfyError, other: PycomfyError) -> bool:
-    return (type(one), one.what, one.where, one.fixes) == (type(other), other.what, other.where, other.fixes)
+    return all(getattr(one, name) == getattr(other, name) for name in ("code", "what", "where", "details", "fixes"))
 
 
 def _resolve(

@@ -19,7 +19,6 @@ from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
-from pycomfy.core.printable import printable
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
 from pycomfy.core.sources.git import GitSpec
@@ -254,7 +253,7 @@ def _find_kept_versions(
         if not comparable or any(_is_at(pinned, version) for version in named):
             continue
         yield (
-            f"the workflow names version {printable(comparable[0])} of {name}, but the lock has another commit of it,"
+            f"the workflow names version {comparable[0]} of {name}, but the lock has another commit of it,"
             f" {repository.commit[:10]}, which stays until {name} is updated"
         )
 

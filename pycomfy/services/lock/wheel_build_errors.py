@@ -33,7 +33,6 @@ def explain_failure(
             what = f"{source.label} has to be built from source, which needs Nix's sandbox"
             return MissingTool(what, where=f"this machine's Nix; the full log is {log}", fix=fix)
     lines = read_log(log, source.name)[-MAX_LOG_LINES:]
-    tail = "; its last lines:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
     section = f"[wheels.{canonicalize_name(source.name)}]"
     table = f'{section} requires = ["…"], compiler = true, apt = ["…"]'
     missing = next(filter(None, map(_NO_MODULE.search, reversed(lines))), None)
@@ -41,7 +40,9 @@ def explain_failure(
         table = f'perhaps {section} requires = ["{known[0]}"]'
     return NoMatchingDistribution(
         f"{source.label} exists as source only for {platform}, and its build fails",
-        where=f"{source.required_by or 'the Python requirements'}; the full log is {log}{tail}",
+        where=f"{source.required_by or 'the Python requirements'}; the full log is {log}"
+        + ("; its last lines:" if lines else ""),
+        details="\n".join(f"    {line}" for line in lines),
         fix=(
             f"in pycomfy.toml, add what the build lacks: {table}",
             f'take a version that has wheels: overrides = ["{source.name}==…"]',

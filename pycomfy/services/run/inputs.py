@@ -12,7 +12,6 @@ from pycomfy.adapters.containers.job_inputs import copy_input, read_input
 from pycomfy.core.interface.cli_values import STREAM, find_source, read_value
 from pycomfy.core.interface.json_schema import apply_arguments, check_arguments
 from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter, parse_interface
-from pycomfy.core.printable import sanitise
 from pycomfy.core.versions.reference import Reference
 from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW
 from pycomfy.core.workflow.untrusted_json import parse_json
@@ -179,7 +178,7 @@ def _parse_prompt(data: bytes, interface: Interface, where: str) -> dict[str, An
     nodes = prompt if isinstance(prompt, dict) else {}
     for node in {target.node for parameter in interface.parameters for target in parameter.targets}:
         if node in nodes and not (isinstance(nodes[node], dict) and isinstance(nodes[node].get("inputs"), dict)):
-            raise BadInput(f"node {sanitise(node)} has no inputs", where=where, fix="build the workflow again")
+            raise BadInput(f"node {node} has no inputs", where=where, fix="build the workflow again")
     if not nodes:
         raise BadInput("not a prompt", where=where, fix="build the workflow again")
     return nodes

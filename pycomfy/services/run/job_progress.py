@@ -17,7 +17,7 @@ from pycomfy.adapters.containers.job_protocol import (
     Starting,
 )
 from pycomfy.adapters.io.log_files import LogFile
-from pycomfy.core.printable import sanitise
+from pycomfy.core.sentences import join_lines
 from pycomfy.errors import RunFailed
 from pycomfy.progress import Task
 
@@ -46,20 +46,20 @@ class JobProgress:
             case ImportFailed() if self._reported < MAX_REPORTED:
                 self._reported += 1
                 operation.report(
-                    f"warning: the node pack {sanitise(event.pack)} could not be imported: {sanitise(event.message)}"
+                    f"warning: the node pack {event.pack} could not be imported: {join_lines(event.message)}"
                 )
             case Ready():
                 self.ready_seconds = event.seconds
                 self._end()
             case Executing():
-                self._begin(f"[{event.index}/{event.of}] {sanitise(event.title)}")
+                self._begin(f"[{event.index}/{event.of}] {event.title}")
             case Advance() if self._task is not None:
                 self._task.total(int(event.of))
                 self._task.advance(int(event.step) - self._done)
                 self._done = int(event.step)
             case Error():
                 # The step in which it happened ends as failed; the error itself is raised when the job is over.
-                self._step.__exit__(RunFailed, RunFailed(sanitise(event.message)), None)
+                self._step.__exit__(RunFailed, RunFailed(event.message), None)
                 self._task = None
             case Done():
                 self._end()

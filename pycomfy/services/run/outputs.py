@@ -9,7 +9,6 @@ from pycomfy import operation
 from pycomfy.adapters.containers.job_folder import KEPT_DAYS, JobFolder
 from pycomfy.adapters.containers.job_outputs import MAX_HOLES, NotAnOutput, SavedFile, find_files, save_result
 from pycomfy.adapters.containers.job_protocol import MAX_OUTPUTS, UNKNOWN, JobReport, Output
-from pycomfy.core.printable import printable, sanitise
 from pycomfy.errors import NoSpace, PycomfyError, RunFailed
 
 MAX_REPORTED = 20
@@ -44,7 +43,7 @@ class SavedOutputs:
     def report(self) -> None:
         """Report where the files and the others are, for a job that did not end well."""
         for file in self.files[:MAX_REPORTED]:
-            operation.report(f"note: saved {printable(str(file.path))}")
+            operation.report(f"note: saved {file.path}")
         if (more := len(self.files) - MAX_REPORTED) > 0:
             operation.report(f"note: saved {more} more files beside them")
         for problem in self.problems:
@@ -83,7 +82,7 @@ class _Saving:
                 return
             self.saved[path] = file
         if output.sha256 not in (None, file.sha256):
-            operation.report(f"warning: {printable(str(file.path))} changed after its node named it")
+            operation.report(f"warning: {file.path} changed after its node named it")
         self.files.append(
             OutputFile(
                 output.node, output.title, output.kind, file.path, output.media_type, file.sha256, file.size, complete
@@ -121,15 +120,12 @@ def save_outputs(report: JobReport, job: JobFolder, folder: Path) -> SavedOutput
         if path not in saving.saved:
             saving.save(_unnamed(path), path)
     for output in gone[:MAX_REPORTED]:
-        operation.report(
-            f"warning: node {sanitise(str(output.node))} named an output that does not exist: {sanitise(output.file)}"
-        )
+        operation.report(f"warning: node {output.node} named an output that does not exist: {output.file}")
     if len(gone) > MAX_REPORTED:
         operation.report(f"warning: {len(gone) - MAX_REPORTED} more outputs that were named do not exist")
     for file in [file for file in saving.files if not file.complete][:MAX_REPORTED]:
         operation.report(
-            f"warning: {printable(str(file.path))} may be incomplete: it was being written, or had just changed, when"
-            " the job was ended"
+            f"warning: {file.path} may be incomplete: it was being written, or had just changed, when the job was ended"
         )
     if report.ignored:
         lines = "line" if report.ignored == 1 else "lines"

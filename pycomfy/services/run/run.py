@@ -141,7 +141,7 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, given: 
 
 def _for_the_record(error: PycomfyError) -> str:
     """Return what happened, and below it where. What fixes it is of use to the command that failed, not in a list."""
-    return "\n".join(str(PycomfyError(one.what, where=one.where)) for one in flatten_errors(error))
+    return "\n".join(str(PycomfyError(one.what, where=one.where, details=one.details)) for one in flatten_errors(error))
 
 
 def _record(workspace: Workspace, record: ImageRecord, done: Run, given: Given) -> None:

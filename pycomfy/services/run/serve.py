@@ -21,7 +21,7 @@ from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.models.mount import ModelView
-from pycomfy.core.printable import sanitise
+from pycomfy.core.printable import printable
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.errors import BadArgument, BadInput, NotFound, Placeholder, RunFailed, suggest, suggest_retry
 from pycomfy.services.models.needed import view_models
@@ -143,7 +143,7 @@ def _serve(
             on_ready(served)
 
         def keep(line: bytes) -> None:
-            file.write_line(sanitise(line.decode("utf-8", "replace")))
+            file.write_line(printable(line.decode("utf-8", "replace")))  # it is followed on a terminal
 
         lines = LineLimit(on_longer=lambda: None)
         with awaiting_ready(port, hear), _stopping():
@@ -174,9 +174,9 @@ def _explain(ended: Exit, served: Served) -> RunFailed:
         return RunFailed(what, where=label, fix=fix)
     why = ": its memory was used up" if ended.out_of_memory else ""
     more = [suggest_retry("run", "the limit", memory=Placeholder("SIZE"))] if ended.out_of_memory else []
-    tail = "\n".join(sanitise(line) for line in ended.errors.splitlines()[-8:])
+    tail = "\n".join(ended.errors.splitlines()[-8:])
     what = f"the gateway ended with status {ended.status}{why}"
-    return RunFailed(what, where=tail, fix=(*more, f"see its whole log, in {served.log}"))
+    return RunFailed(what, details=tail, fix=(*more, f"see its whole log, in {served.log}"))
 
 
 def _check(options: ServeOptions) -> None:

@@ -193,8 +193,8 @@ def test_an_exception_keeps_its_type_and_the_end_of_its_traceback() -> None:
     trace = "".join(f"line {n}\n" for n in range(50))
     told = explain(Error(event="error", type="ValueError", message="no", node="4", traceback=trace), "/logs/1", "w")
     assert told.what == "ValueError: no"
-    assert told.where.endswith("line 49")
-    assert "line 0\n" not in told.where
+    assert told.details.endswith("line 49")
+    assert "line 0\n" not in told.details
     assert "/logs/1" in told.fix
 
 

@@ -97,3 +97,19 @@ def test_a_value_out_of_range_is_refused_unless_a_pack_may_check_it_by_itself() 
 
 def test_a_prompt_that_saves_nothing_is_refused() -> None:
     assert refusal({"1": node("Photo", photo="x.png")}) == ["nothing is saved: no output node"]
+
+
+def test_a_long_title_does_not_make_each_of_many_problems_long() -> None:
+    """A file of a few megabytes, and a thousand problems of one node, would otherwise make gigabytes."""
+    required = {f"i{n}": ["INT", {}] for n in range(1000)}
+    many: Any = {"Many": {"input": {"required": required}, "output": [], "name": "Many", "output_node": True}}
+    titled: Any = {**node("Many"), "_meta": {"title": "x" * 2_000_000}}
+    problems = find_problems({"1": titled}, many)
+    assert len(problems) == 1000 and sum(len(p.what) + len(p.where) for p in problems) < 2_000_000
+
+
+def test_a_name_is_whole_in_a_problem() -> None:
+    name = "a\x1b[2J\nfix: evil" + "x" * 500
+    unknown: Any = {**node(name), "_meta": {"title": name}}
+    (problem,) = find_problems({**GOOD, "2": unknown}, OBJECT_INFO)
+    assert name in problem.what and name in problem.where

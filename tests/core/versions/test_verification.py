@@ -57,7 +57,7 @@ def test_a_pack_that_cannot_be_imported_is_one_problem_with_its_traceback_and_fi
     (problem,) = made.problems("w.json")
     assert isinstance(problem, RunFailed)
     assert problem.what == "the node pack card cannot be imported: No module named 'segno'"
-    assert 'node types "A", "B": node 1, node 2 of w.json' in problem.where and problem.where.endswith("'segno'")
+    assert 'node types "A", "B": node 1, node 2 of w.json' in problem.where and problem.details.endswith("'segno'")
     assert 'requirements = ["segno"]' in problem.fix
 
 
@@ -66,7 +66,7 @@ def test_a_pack_that_is_loaded_but_lacks_a_type_is_reported_with_what_it_printed
     (problem,) = made.problems("w.json")
     assert isinstance(problem, UnknownNode)
     assert problem.what == 'the node pack card is loaded, but does not have the node type "B"'
-    assert problem.where == "node 2 of w.json\nUserWarning: old\nx\nValueError: no"
+    assert (problem.where, problem.details) == ("node 2 of w.json", "UserWarning: old\nx\nValueError: no")
     assert "lock node=card=COMMIT" in problem.fix
 
 
@@ -82,7 +82,7 @@ def test_a_type_that_comfyui_lacks_is_reported_with_its_own_failures() -> None:
     audio = ImportFailure("nodes_audio.py", "it could not be imported", "")
     made = proof(lock(), "LoadAudio", failures=(audio,))
     (problem,) = made.problems("w.json")
-    assert "the ComfyUI in the image" in problem.what and "nodes_audio.py" in problem.where
+    assert "the ComfyUI in the image" in problem.what and "nodes_audio.py" in problem.details
 
 
 def test_failures_of_what_is_not_needed_are_warnings() -> None:

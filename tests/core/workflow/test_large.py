@@ -221,3 +221,11 @@ def test_an_unknown_type_is_told_once_with_its_count() -> None:
         'node 4 "B" of x.json, and 1 more node',
     ], "one with another fix is told on its own"
     assert all(isinstance(p, UnknownNode) for p in problems)
+
+
+def test_the_long_name_of_a_subgraph_is_not_in_every_problem_of_its_nodes() -> None:
+    definition = {"id": "s", "name": "x" * 100_000, "nodes": [1] * 1000}
+    document = {"version": 1, "nodes": [], "links": [], "definitions": {"subgraphs": [definition]}}
+    with pytest.raises(ErrorGroup) as e:
+        parse_workflow(json.dumps(document), where="x.json")
+    assert len(e.value.problems) == 1000 and sum(len(p.where) for p in e.value.problems) < 2_000_000

@@ -140,7 +140,7 @@ def test_a_damaged_database_is_a_problem_and_what_it_says_of_versions_is_unknown
     path.write_bytes(b"garbage" * 1000)
     found = examine(workspace)
     assert unhealthy(found)["data.database"] == "problem" and unhealthy(found)["data.index"] == "unknown"
-    assert render_all(found["data.database"].fix)[0].startswith("pycomfy reindex")
+    assert render_all(found["data.database"].fix)[0][0].startswith("pycomfy reindex")
 
 
 @NEEDED
@@ -152,7 +152,7 @@ def test_a_database_of_a_development_version_is_a_problem_that_a_reindex_ends(wo
     found = examine(workspace)
     assert unhealthy(found)["data.database"] == "problem" and unhealthy(found)["data.index"] == "unknown"
     assert "development version" in found["data.database"].what
-    assert render_all(found["data.database"].fix)[0].startswith("pycomfy reindex")
+    assert render_all(found["data.database"].fix)[0][0].startswith("pycomfy reindex")
 
 
 @NEEDED
@@ -213,7 +213,7 @@ def test_an_archive_without_its_description_is_a_problem(workspace: Workspace) -
     folder.mkdir(parents=True)
     (folder / ("0" * 32 + ".narinfo")).write_text("StorePath: x\n")
     found = examine(workspace)["data.archive"]
-    assert found.state == "problem" and render_all(found.fix) == ["pycomfy archive verify --repair"]
+    assert found.state == "problem" and render_all(found.fix) == [("pycomfy archive verify --repair",)]
 
 
 def test_models_that_are_gone_or_were_refused_are_told(workspace: Workspace, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_catalog_is_read_with_its_age(workspace: Workspace, tmp_path: Path) ->
     assert examine(later)["pycomfy.catalog"].state == "note"
     catalog_path(workspace.paths).write_bytes(b"garbage")
     found = examine(workspace)["pycomfy.catalog"]
-    assert found.state == "warning" and render_all(found.fix) == ["pycomfy catalog update"]
+    assert found.state == "warning" and render_all(found.fix) == [("pycomfy catalog update",)]
 
 
 # — this machine —

@@ -2,21 +2,29 @@ import json
 
 import pytest
 
+from pycomfy.cli.doctor import show
 from pycomfy.cli.fixes import render
 from pycomfy.errors import BadInput, MissingTool, suggest
 from pycomfy.services.doctor.findings import GROUPS, MAX_DETAILS, MAX_ITEMS, MAX_TEXT, Subject, clean, make_result
 from pycomfy.services.doctor.subjects import CATALOG, CLOCK, GIT, PYTHON_INDEX, SUBJECTS, UV
 
 
-def test_texts_are_bounded_and_printable_whoever_wrote_them() -> None:
+def test_texts_are_bounded_and_shown_harmlessly_whoever_wrote_them(capsys: pytest.CaptureFixture[str]) -> None:
     wild = "\x1b[31mred\x1b[0m \x1b]0;title\x07\u202emirrored\x00\x07 \ud800" + "x" * 100_000
     found = GIT.warning(wild, details=f"a\r\nb\x1b[2J{wild}", fix=wild, facts={"list": [wild] * 500, wild: {"a": wild}})
     text = json.dumps(found.model_dump(mode="json"))
-    assert "\\u001b" not in text and "\\u202e" not in text and "\\ud800" not in text and "red" in text
+    assert "[31m" not in text and "title" not in text and "red" in text
     assert len(found.what) <= MAX_TEXT and len(found.details) <= MAX_DETAILS and found.details.startswith("a\nb")
     assert len(text) < (MAX_ITEMS + 4) * (MAX_TEXT + 10) * 6
-    for line in (found.what, *found.details.splitlines(), *map(str, found.fix)):
-        assert line.isprintable()
+    show(make_result([found], offline=True), verbose=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if "mirrored" in line]) == 3 and all(line.isprintable() for line in lines)
+
+
+def test_what_a_program_printed_does_not_look_like_a_fix(capsys: pytest.CaptureFixture[str]) -> None:
+    show(make_result([GIT.warning("a\n      fix: evil", details="b\nfix: evil", fix="c")], offline=True))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("fix:")] == ["fix: c"] and "| fix: evil" in lines
 
 
 def test_a_cleaned_text_says_that_it_was_cut() -> None:

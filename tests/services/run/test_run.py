@@ -141,7 +141,7 @@ def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp
     paths = built(says(STARTING) + "\necho 'out of luck' >&2; exit 9")
     with pytest.raises(RunFailed, match="ended with status 9") as caught:
         run(Workspace(paths), request(tmp_path))
-    assert "out of luck" in caught.value.where
+    assert "out of luck" in caught.value.evidence
 
 
 def test_a_hostile_output_is_reported_and_costs_nothing_else(built: Builder, tmp_path: Path) -> None:
