@@ -96,6 +96,22 @@ def test_names_find_primitives_controls_and_hosts() -> None:
     assert sent["3"]["inputs"]["filename_prefix"] == "5_fixed_64_64_%PrimitiveNode.value%"
 
 
+def test_in_the_api_format_too_names_are_types_or_else_titles_and_of_several_the_first_counts() -> None:
+    info = {
+        "Draw": definition({"seed": ["INT"]}, outputs=["IMAGE"]),
+        "SaveImage": definition({"filename_prefix": ["STRING"], "images": ["IMAGE"]}),
+    }
+    prompt = {
+        "1": {"class_type": "Draw", "inputs": {"seed": 5}, "_meta": {"title": "Mine"}},
+        "2": {"class_type": "Draw", "inputs": {"seed": 6}, "_meta": {"title": "Mine"}},
+        "3": {"class_type": "Draw", "inputs": {"seed": 7}, "_meta": {"title": "Draw"}},
+        "4": {"class_type": "SaveImage", "inputs": {"filename_prefix": "%Mine.seed%_%Draw.seed%", "images": ["1", 0]}},
+    }
+    workflow = parsed(prompt)
+    sent = expand_texts(convert(workflow, info), workflow, info, Moment(1, NOW))
+    assert sent["4"]["inputs"]["filename_prefix"] == "5_5"
+
+
 def test_a_text_that_a_host_sets_is_sent_as_it_is() -> None:
     """The browser takes it from the host's widget, which knows of no choices."""
     info = {"Dynamic": definition({"text": ["STRING", {"dynamicPrompts": True}]}, outputs=["X"])}
