@@ -158,12 +158,13 @@ class TestValues:
 
 
 class TestScripted:
-    def test_a_custom_combo_sends_its_choices_and_the_index(self) -> None:
+    @pytest.mark.parametrize(("choice", "index"), [("a", 0), ("b", 1), ("c", -1)])
+    def test_a_custom_combo_sends_its_choices_and_the_index(self, choice: str, index: int) -> None:
         info = {"CustomCombo": definition({"choice": ["COMBO", {"options": []}]}, outputs=["STRING", "INT"])}
-        one = node(1, "CustomCombo", values=("b", 0, "a", "b", ""))
+        one = node(1, "CustomCombo", values=(choice, 0, "a", "b", ""))
         assert inputs_of(ui([one], []), info)["1"] == {
-            "choice": "b",
-            "index": 1,
+            "choice": choice,
+            "index": index,
             "option1": "a",
             "option2": "b",
             "option3": "",
