@@ -87,6 +87,19 @@ def test_events_end_with_the_terminal_status(serving: Serving) -> None:
         assert len([line for line in stream.iter_lines() if line]) == 2, "of a job that is over, only its status"
 
 
+def test_a_cached_node_gives_the_bytes_of_its_run_whatever_the_file_has_become(serving: Serving) -> None:
+    def contents() -> list[bytes]:
+        done = serving.finish(serving.submit("Cached"))
+        return [serving.client.get(output["url"]).content for output in done["outputs"]]
+
+    assert contents() == [b"first"]
+    file = serving.image.root / "data" / "output" / "same.png"
+    file.write_bytes(b"of another job")
+    assert contents() == [b"first"]
+    file.unlink()
+    assert contents() == [b"first"]
+
+
 def test_a_node_that_fails_is_named(serving: Serving) -> None:
     error = serving.finish(serving.submit("Raise"))["error"]
     assert (error["code"], error["node_id"], error["class_type"]) == ("node_execution_error", "1", "Raise")

@@ -166,6 +166,10 @@ class AssetStore:
         """
         return await self._run(self._mint, parse_hash(digest), new)
 
+    async def copy(self, digest: str, new: NewAsset) -> Asset:
+        """A new asset over a blob that is there, whoever's it is: for the gateway's own use. Raises `BlobNotFound`."""
+        return await self._run(self._copy, parse_hash(digest), new)
+
     async def may_mint(self, digest: str, owner: str) -> bool:
         return await self._run(self._may_mint, parse_hash(digest), owner)
 
@@ -275,6 +279,12 @@ class AssetStore:
 
     def _may_mint(self, digest: str, owner: str) -> bool:
         return self._records.may_use(digest, owner) and self._blobs.size(digest) is not None
+
+    def _copy(self, digest: str, new: NewAsset) -> Asset:
+        size = self._records.blob_size(digest)
+        if size is None or self._blobs.size(digest) != size:
+            raise BlobNotFound("there is no blob of this hash any more")
+        return self._records.add(digest, size, new, now=self._now(), durable=False)
 
     def _mint(self, digest: str, new: NewAsset) -> Received:
         size = self._records.blob_size(digest)

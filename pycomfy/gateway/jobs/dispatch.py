@@ -13,7 +13,8 @@ from ..comfyui.instance import Died, Instance, Interrupted, Rejected
 from ..comfyui.tracker import Tracker
 from .live import Live
 from .model import Job, JobError, Output, State
-from .outputs import Found, Lost, OutputFolder, find_outputs, find_sent
+from .outputs import MAX_OUTPUTS, Found, Lost, OutputFolder, find_outputs, find_sent
+from .remembered import Remembered, sign_nodes
 from .store import JobStore, StoreFull
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,10 @@ PROGRESS_INTERVAL = 0.5
 """Seconds between two snapshots of the progress, as the contract says (about two a second)."""
 
 MOST_WARNINGS = 100
+
+COMMITTED_EARLY = 200
+"""So many outputs of a job are recorded one by one as they come; those after them with its end."""
+
 _OUT_OF_MEMORY = ("OutOfMemoryError", "Allocation on device", "CUDA out of memory", "HIP out of memory")
 
 
@@ -32,6 +37,9 @@ class Keeper(Protocol):
 
     async def keep(self, job: Job, found: Found) -> Output:
         """Raises `NotKept`."""
+
+    async def keep_again(self, job: Job, output: Output) -> Output:
+        """An output of another job, as one of this job's. Raises `NotKept` where its bytes are gone."""
 
 
 class Stager(Protocol):
@@ -65,13 +73,22 @@ class Running:
     outputs: list[Output] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     collected: set[str] = field(default_factory=set)
+    names: set[tuple[str, ...]] = field(default_factory=set)
+    """What tells one output from another."""
+
+    def is_new(self, *name: str) -> bool:
+        """Whether an output was not seen before; it is from now on."""
+        if name in self.names:
+            return False
+        self.names.add(name)
+        return True
 
     def halt(self, why: str) -> None:
         self.why = self.why or why
         self.stop.set()
 
     def warn(self, text: str) -> None:
-        if len(self.warnings) < MOST_WARNINGS:
+        if len(self.warnings) < MOST_WARNINGS and text[:1000] not in self.warnings:
             self.warnings.append(text[:1000])
 
 
@@ -90,6 +107,7 @@ class Dispatcher:
     on_nodes: Callable[[list[tuple[str, float]]], None] = lambda seconds: None
     running: dict[str, Running] = field(default_factory=dict)
     draining: bool = False
+    _remembered: Remembered = field(default_factory=Remembered)
     _affinity: dict[str, str] = field(default_factory=dict)
 
     async def serve(self, instance: Instance) -> None:
@@ -166,6 +184,7 @@ class Dispatcher:
                 entry = await self._execute(instance, running, tracker)
             except Interrupted:
                 await self._collect(instance, running, tracker.returned, tracker)
+                await self._collect_sent(running, tracker)
                 return await self._finish_interrupted(running)
             except Rejected as e:
                 await self._collect(instance, running, tracker.returned, tracker)
@@ -182,6 +201,8 @@ class Dispatcher:
             # A cached node is in the history, and was not told of in a message.
             returned = {**tracker.returned, **(outputs if isinstance(outputs, dict) else {})}
             lost = await self._collect(instance, running, returned, tracker)
+            lost = await self._collect_sent(running, tracker) or lost
+            self._remember(instance, running, tracker)
             await self._collect_unnamed(instance, running, folder)
             if lost:
                 return await self._finish(running, "failed", JobError(code="output_lost", message=lost))
@@ -200,7 +221,7 @@ class Dispatcher:
             fresh = {n: v for n, v in tracker.returned.items() if n not in running.collected}
             if fresh:
                 running.collected.update(fresh)
-                task = asyncio.create_task(self._collect(instance, running, fresh, None))
+                task = asyncio.create_task(self._collect(instance, running, fresh, tracker))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
             if now - last >= PROGRESS_INTERVAL or tracker.ended:
@@ -236,18 +257,50 @@ class Dispatcher:
                     running.halt("canceled")
 
     async def _collect(
-        self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker | None
+        self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker
     ) -> str | None:
         """Keep and commit outputs that are not yet; why the first that could not be kept was lost."""
         lost: str | None = None
-        sent = find_sent(tracker.sent) if tracker is not None else ()
-        for found in (*find_outputs(instance.places, returned), *sent):
-            if isinstance(found, Lost):
-                running.warn(found.message)
-                lost = lost or found.message
+        signatures = sign_nodes(tracker.graph) if tracker.cached else {}
+        for node, values in returned.items():
+            cached = self._remembered.find(instance.name, signatures.get(node, "")) if node in tracker.cached else ()
+            if cached and await self._keep_again(running, node, cached):
                 continue
+            for found in find_outputs(instance.places, {node: values}):
+                if isinstance(found, Lost):
+                    running.warn(found.message)
+                    lost = lost or found.message
+                else:
+                    lost = await self._keep(running, found) or lost
+        return lost
+
+    async def _collect_sent(self, running: Running, tracker: Tracker) -> str | None:
+        lost: str | None = None
+        for found in find_sent(tracker.sent):
             lost = await self._keep(running, found) or lost
         return lost
+
+    def _remember(self, instance: Instance, running: Running, tracker: Tracker) -> None:
+        """Note what each node returned that ran."""
+        signatures = sign_nodes(tracker.graph)
+        by_node: dict[str, list[Output]] = {}
+        for output in running.outputs:
+            by_node.setdefault(output.node, []).append(output)
+        for node, outputs in by_node.items():
+            if node in signatures:
+                self._remembered.note(instance.name, signatures[node], tuple(outputs))
+
+    async def _keep_again(self, running: Running, node: str, outputs: tuple[Output, ...]) -> bool:
+        """Keep what a cached node returned when it ran; False where its bytes are gone."""
+        for output in outputs:
+            if not running.is_new(node, output.kind, output.subfolder, output.name, output.folder):
+                continue
+            try:
+                again = await self.keeper.keep_again(running.job, output.model_copy(update={"node": node}))
+            except NotKept:
+                return False
+            await self._commit(running, again)
+        return True
 
     async def _collect_unnamed(self, instance: Instance, running: Running, folder: OutputFolder) -> None:
         """Files in the output folder that no node spoke of."""
@@ -260,8 +313,10 @@ class Dispatcher:
                 await self._keep(running, Found("", "files", path.name, subfolder, path=path))
 
     async def _keep(self, running: Running, found: Found) -> str | None:
-        same = (found.node, found.kind, found.subfolder, found.name, found.folder)
-        if any(same == (o.node, o.kind, o.subfolder, o.name, o.folder) for o in running.outputs):
+        if len(running.outputs) >= MAX_OUTPUTS:
+            running.warn(f"more than {MAX_OUTPUTS} outputs: the others are not kept")
+            return None
+        if not running.is_new(found.node, found.kind, found.subfolder, found.name, found.folder):
             return None
         try:
             output = await self.keeper.keep(running.job, found)
@@ -269,11 +324,15 @@ class Dispatcher:
             message = f"{found.name}: {e}"
             running.warn(f"an output cannot be kept: {message}")
             return message
-        running.outputs.append(output)
-        with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
-            await self.store.add_output(running.job.id, running.job.attempt, output)
-        self.live.output(running.job.id, output)
+        await self._commit(running, output)
         return None
+
+    async def _commit(self, running: Running, output: Output) -> None:
+        running.outputs.append(output)
+        if len(running.outputs) <= COMMITTED_EARLY:
+            with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
+                await self.store.add_output(running.job.id, running.job.attempt, output)
+        self.live.output(running.job.id, output)
 
     async def _finish(self, running: Running, state: State, error: JobError | None = None) -> Job | None:
         """Commit the end; while the disk is full, again and again: what was made must not be lost."""

@@ -53,6 +53,16 @@ class AssetKeeper:
             value=found.value,
         )
 
+    async def keep_again(self, job: Job, output: Output) -> Output:
+        """Raises `NotKept`."""
+        path = f"{output.subfolder}/{output.name}" if output.subfolder else output.name
+        new = NewAsset(job.request.owner, output.content_type, path, job=job.id)
+        try:
+            asset = await self._assets.copy(output.hash or "", new)
+        except (AssetError, OSError, ValueError) as e:
+            raise NotKept(str(e)) from e
+        return output.model_copy(update={"asset": asset.id, "stored": None, "output": self._names.get(output.node)})
+
 
 class GraphStager:
     """Brings the files of a graph into ComfyUI's input folder for as long as its job runs."""

@@ -1,0 +1,69 @@
+"""What nodes returned before, for those that ComfyUI answers from its cache.
+
+A cached node names the files of its first run. Meanwhile another job may have written other bytes there, or they are
+gone; the bytes that were kept then are right.
+"""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from ..graph.policy import link_source
+from .model import Output
+
+MOST = 5000
+"""Nodes that are remembered; the longest unused goes first."""
+
+
+def sign_nodes(graph: Mapping[str, Any]) -> dict[str, str]:
+    """A name for what each node computes: its type and inputs, and those of all nodes before it. Nodes in a circle,
+    which ComfyUI does not run, have none."""
+    signed: dict[str, str] = {}
+    waiting = dict(graph)
+    while waiting:
+        ready = [node for node, entry in waiting.items() if all(s in signed or s not in graph for s in _sources(entry))]
+        if not ready:
+            break
+        for node in ready:
+            signed[node] = _sign(waiting.pop(node), signed)
+    return signed
+
+
+def _inputs(entry: Any) -> Mapping[str, Any]:
+    inputs = entry.get("inputs") if isinstance(entry, Mapping) else None
+    return inputs if isinstance(inputs, Mapping) else {}
+
+
+def _sources(entry: Any) -> list[str]:
+    return [source for value in _inputs(entry).values() if (source := link_source(value)) is not None]
+
+
+def _sign(entry: Any, signed: Mapping[str, str]) -> str:
+    inputs = {
+        name: ["link", signed.get(source, source), value[1]] if (source := link_source(value)) is not None else value
+        for name, value in _inputs(entry).items()
+    }
+    kind = entry.get("class_type") if isinstance(entry, Mapping) else None
+    return hashlib.sha256(json.dumps([kind, inputs], sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Remembered:
+    """The outputs of nodes by the ComfyUI that ran them and their signature."""
+
+    def __init__(self) -> None:
+        self._outputs: OrderedDict[tuple[str, str], tuple[Output, ...]] = OrderedDict()
+
+    def note(self, instance: str, signature: str, outputs: tuple[Output, ...]) -> None:
+        self._outputs[instance, signature] = outputs
+        self._outputs.move_to_end((instance, signature))
+        while len(self._outputs) > MOST:
+            self._outputs.popitem(last=False)
+
+    def find(self, instance: str, signature: str) -> tuple[Output, ...]:
+        """What the node returned when it ran; nothing if that is not known."""
+        found = self._outputs.get((instance, signature), ())
+        if found:
+            self._outputs.move_to_end((instance, signature))
+        return found

@@ -1,0 +1,32 @@
+"""Signatures of nodes, and what they returned."""
+
+import copy
+
+from pycomfy.gateway.jobs.remembered import sign_nodes
+
+GRAPH = {
+    "1": {"class_type": "Load", "inputs": {"name": "a"}},
+    "2": {"class_type": "Save", "inputs": {"image": ["1", 0], "prefix": "x"}},
+    "3": {"class_type": "Save", "inputs": {"image": ["1", 1], "prefix": "x"}},
+}
+
+
+def test_the_same_work_has_the_same_signature_under_other_ids() -> None:
+    other = {
+        "a": {"class_type": "Save", "inputs": {"image": ["b", 0], "prefix": "x"}, "_meta": {"title": "mine"}},
+        "b": {"class_type": "Load", "inputs": {"name": "a"}},
+    }
+    assert sign_nodes(other) == {"a": sign_nodes(GRAPH)["2"], "b": sign_nodes(GRAPH)["1"]}
+
+
+def test_a_value_before_a_node_changes_its_signature_and_another_slot_does() -> None:
+    signed = sign_nodes(GRAPH)
+    changed = copy.deepcopy(GRAPH)
+    changed["1"]["inputs"] = {"name": "b"}
+    assert len({*signed.values(), *sign_nodes(changed).values()}) == 6
+
+
+def test_nodes_in_a_circle_or_of_no_form_have_none_or_some() -> None:
+    circle = {"1": {"class_type": "A", "inputs": {"x": ["2", 0]}}, "2": {"class_type": "A", "inputs": {"x": ["1", 0]}}}
+    assert sign_nodes(circle) == {}
+    assert set(sign_nodes({"1": None, "2": {"inputs": [1]}, "3": {"inputs": {"x": ["9", 0]}}})) == {"1", "2", "3"}
