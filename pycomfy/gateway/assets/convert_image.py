@@ -1,4 +1,4 @@
-"""Convert one image: `python convert_image.py FORMAT QUALITY PIXELS BYTES SECONDS < IMAGE > CONVERTED`, notes on stderr.
+"""Convert one image: `convert_image.py FORMAT QUALITY PIXELS BYTES SECONDS < IMAGE > CONVERTED`, notes on stderr.
 
 Runs as a program of its own, in the workflow's Python, which has Pillow; standard library and Pillow only. It is never
 imported by the gateway. Exit status 0: done, every line on stderr is a note; 2: the last line says why not.
