@@ -14,7 +14,7 @@ def test_a_checkout_has_its_folders() -> None:
 def test_the_toolkit_has_no_tests_and_no_bytecode() -> None:
     toolkit = read_toolkit()
     assert {"default.nix", "builders/root.py"} <= toolkit.nix.keys()
-    assert "flake.nix" in toolkit.templates and "serve.py" in toolkit.gateway
+    assert "flake.nix" in toolkit.templates and {"__main__.py", "api/app.py"} <= toolkit.gateway.keys()
     names = [Path(p).name for p in (*toolkit.nix, *toolkit.gateway, *toolkit.templates)]
     assert not [n for n in names if n.startswith(("test_", ".")) or n.endswith(".pyc") or n == "conftest.py"]
 
