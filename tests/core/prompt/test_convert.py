@@ -563,6 +563,13 @@ class TestSubgraphs:
         values = inputs_of(hosted(host, inner, links, [slot("image", "IMAGE", 80)]))
         assert (values["2:5"]["radius"], values["2:6"]["height"]) == (3, (*saved, 2)[1])
 
+    @pytest.mark.parametrize("saved", [{"values": {"5": 7}}, {"values": (7,), "widgets_values_named": {"other": 7}}])
+    def test_proxy_widgets_take_no_value_that_is_saved_by_name(self, saved: dict[str, Any]) -> None:
+        inner = [node(5, "Blur", linked("image", 80, "IMAGE"), values=(2.5,))]
+        links = [[80, -10, 0, 5, 0, "IMAGE"], [90, 5, 0, -20, 0, "IMAGE"]]
+        host = node(2, "sg", linked("image", 8), properties={"proxyWidgets": [["5", "radius"]]}, **saved)
+        assert inputs_of(hosted(host, inner, links, [slot("image", "IMAGE", 80)]))["2:5"]["radius"] == 2.5
+
     def test_links_into_a_promoted_widget(self) -> None:
         info = {**OBJECT_INFO, "N": definition(outputs=["FLOAT"])}
         workflow = hosted(node(2, "sg", linked("image", 8), widget("radius", 7)), *self.INNER)
@@ -718,6 +725,15 @@ class TestUnknown:
         conversion = try_convert(parsed(workflow), OBJECT_INFO)
         assert conversion.prompt["2"]["inputs"] == {"image": ["1", 0], "n": 5}
         assert len(conversion.problems) == 1
+
+    @pytest.mark.parametrize(
+        "saved",
+        [{"values": {"n": 5}}, {"values": (7, 5), "widgets_values_named": {"n": 5}}],
+        ids=["alone", "beside a list"],
+    )
+    def test_an_unknown_node_has_the_values_that_are_saved_by_name(self, saved: dict[str, Any]) -> None:
+        workflow = ui([node(2, "Foo", widget("first"), outputs=["X"], **saved)], [])
+        assert try_convert(parsed(workflow), OBJECT_INFO).prompt["2"]["inputs"] == {"n": 5}
 
     def test_unknown_nodes_that_are_off_do_not_matter(self) -> None:
         assert inputs_of(ui([node(1, "Foo", mode=4), node(2, "Bar", mode=2)], [])) == {}

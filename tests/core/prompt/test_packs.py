@@ -78,6 +78,12 @@ def test_a_curve_of_mtb_begins_as_a_straight_line() -> None:
     assert values("Curve (mtb)", ()) == {"curve": {"0": {"x": 0, "y": 0}, "1": {"x": 1, "y": 1}}}
 
 
+def test_json_of_easy_use_is_sent_as_text_as_browsers_write_it() -> None:
+    info = {"easy multiAngle": definition({"multi_angle": ["EASY_MULTI_ANGLE"]})}
+    workflow = ui([node(1, "easy multiAngle", values=([{"prompt": "角", "zoom": 5}],))], [])
+    assert inputs_of(workflow, info)["1"] == {"multi_angle": '[{"prompt":"角","zoom":5}]'}
+
+
 def test_a_table_that_cannot_be_read_is_the_one_that_the_editor_begins_with() -> None:
     assert values("easy table", ("[" * 100_000,)) == values("easy table", ())
 

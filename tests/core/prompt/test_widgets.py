@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pycomfy.core.prompt import widgets as module
-from pycomfy.core.prompt.node_definitions import parse_node_spec
+from pycomfy.core.prompt.node_definitions import InputSpec, parse_node_spec
 from pycomfy.core.prompt.widgets import RestoredWidgets, Widget, make_widgets, restore_widgets
 from pycomfy.core.workflow.model import Node
 from tests.support.graphs import Json, definition
@@ -148,6 +148,7 @@ class TestMaking:
         assert names(["STRING", {"formats": formats, "default": "gif"}]) == ["a"]
 
     def test_no_definition_makes_more_widgets_than_a_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert len(module.make_widgets([InputSpec(f"{n}", "INT", {}) for n in range(10_001)])) == 10_000
         monkeypatch.setattr(module, "MAX_WIDGETS", 3)
         assert names(["INT"], ["INT"], ["INT"], ["INT"]) == ["a", "b", "c"]
         assert values({n: ["INT"] for n in "abcd"}, 1, 2, 3, 4) == {"a": 1, "b": 2, "c": 3}
