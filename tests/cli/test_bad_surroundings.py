@@ -116,10 +116,12 @@ def test_without_a_network_the_python_index_is_named_and_an_old_lock_stays(place
 def test_without_a_network_the_debian_mirror_is_named(place: Place, offline: Offline) -> None:
     place.project()
     place.write("ComfyUI/requirements.txt", "")
+    assert place.run("lock", ".").status == 0, "of this lock, the gateway's packages are kept: no index is asked"
+    before = place.lock.read_bytes()
     env = {**offline.env, "PYCOMFY_DEBIAN_MIRROR": "https://debian.invalid/debian"}
     outcome = refused(place, "lock", ".", code="unreachable", prefix=offline.prefix, env=env)
     assert "debian.invalid" in outcome.json()["error"]["where"] and "network" in outcome.json()["error"]["fix"]
-    assert not place.lock.exists() and not place.half_written()
+    assert place.lock.read_bytes() == before and not place.half_written()
 
 
 def test_without_a_network_all_git_repositories_are_named(place: Place, offline: Offline) -> None:
