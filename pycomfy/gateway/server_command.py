@@ -18,6 +18,7 @@ from .api.app import make_app
 from .api.state import Gateway
 from .assets.addresses import Trusted
 from .assets.fetch import Fetcher, FetchPolicy
+from .assets.storage import Storage, make_storage
 from .assets.store import AssetStore
 from .comfyui.instance import Instance
 from .comfyui.workers import Worker, lay_out, plan_workers
@@ -47,6 +48,7 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     try:
         settings = read_settings(os.environ)
         logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(message)s")
+        _make_storage(settings)
         gpus = count_gpus()
         workers = plan_workers(settings.workers, places, gpus, os.environ)
         workers = [replace(worker, places=lay_out(worker, places, prepare)) for worker in workers]
@@ -156,6 +158,9 @@ async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Ga
         if store.set_aside is not None:
             log.error("the record of jobs was damaged (%s): it is now %s", store.reason, store.set_aside)
         assets = await stack.enter_async_context(AssetStore.open(places.data / "assets", quota=settings.keep_bytes))
+        storage = _make_storage(settings)
+        if storage is not None:
+            stack.push_async_callback(storage.close)
         trusted = Trusted.parse(settings.fetch_hosts)
         policy = FetchPolicy(settings.max_upload, trusted, allow_http=settings.fetch_http)
         fetcher = Fetcher(assets, policy)
@@ -166,7 +171,7 @@ async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Ga
         dispatcher = Dispatcher(
             store,
             live,
-            AssetKeeper(assets, project),
+            AssetKeeper(assets, project, places.python, storage),
             GraphStager(assets, places),
             describe=lambda job: describe(project, job, os.environ),
             on_end=end,
@@ -185,6 +190,14 @@ async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Ga
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait({task})
+
+
+def _make_storage(settings: Settings) -> Storage | None:
+    """Raises `BadSettings`."""
+    try:
+        return make_storage(settings.storage, os.environ, token=settings.storage_token)
+    except ValueError as e:
+        raise BadSettings(f"PYCOMFY_STORAGE: {e}") from None
 
 
 def _show_line(instance: str, line: str) -> None:

@@ -70,7 +70,12 @@ class Settings(BaseModel):
     )
     fetch_http: bool = Field(False, description="fetch inputs by http, too, where their address says so")
     webhook_secret: str = Field("", description="secret that signs webhooks (whsec_…); empty: none are sent")
-    storage: str = Field("", description="where outputs are put: s3://BUCKET/PREFIX or https://…; empty: kept here")
+    storage: str = Field(
+        "",
+        description="where outputs are put, besides here: s3://BUCKET/PREFIX (with the AWS_… variables of other tools, "
+        "AWS_ENDPOINT_URL among them), or an https address for PUT with {name} in it, and {job} or {hash}",
+    )
+    storage_token: str = Field("", description="bearer token for a storage by https")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level of the log")
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ..comfyui.instance import Died, Instance, Interrupted, Rejected
 from ..comfyui.tracker import Tracker
 from .live import Live
-from .model import Job, JobError, Output, State
+from .model import CONVERTED, Job, JobError, Output, State
 from .outputs import MAX_OUTPUTS, Found, Lost, OutputFolder, find_outputs, find_sent
 from .remembered import Remembered, sign_nodes
 from .store import JobStore, StoreFull
@@ -32,13 +32,21 @@ COMMITTED_EARLY = 200
 _OUT_OF_MEMORY = ("OutOfMemoryError", "Allocation on device", "CUDA out of memory", "HIP out of memory")
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An output, with what was made of it; and what could not be made of it."""
+
+    outputs: tuple[Output, ...]
+    warnings: tuple[str, ...] = ()
+
+
 class Keeper(Protocol):
     """Keeps what a job made, before its record says so."""
 
-    async def keep(self, job: Job, found: Found) -> Output:
+    async def keep(self, job: Job, found: Found) -> Kept:
         """Raises `NotKept`."""
 
-    async def keep_again(self, job: Job, output: Output) -> Output:
+    async def keep_again(self, job: Job, output: Output) -> Kept:
         """An output of another job, as one of this job's. Raises `NotKept` where its bytes are gone."""
 
 
@@ -285,7 +293,8 @@ class Dispatcher:
         signatures = sign_nodes(tracker.graph)
         by_node: dict[str, list[Output]] = {}
         for output in running.outputs:
-            by_node.setdefault(output.node, []).append(output)
+            if output.folder != CONVERTED:  # the next job may ask for another format
+                by_node.setdefault(output.node, []).append(output)
         for node, outputs in by_node.items():
             if node in signatures:
                 self._remembered.note(instance.name, signatures[node], tuple(outputs))
@@ -319,20 +328,23 @@ class Dispatcher:
         if not running.is_new(found.node, found.kind, found.subfolder, found.name, found.folder):
             return None
         try:
-            output = await self.keeper.keep(running.job, found)
+            kept = await self.keeper.keep(running.job, found)
         except NotKept as e:
             message = f"{found.name}: {e}"
             running.warn(f"an output cannot be kept: {message}")
             return message
-        await self._commit(running, output)
+        await self._commit(running, kept)
         return None
 
-    async def _commit(self, running: Running, output: Output) -> None:
-        running.outputs.append(output)
-        if len(running.outputs) <= COMMITTED_EARLY:
-            with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
-                await self.store.add_output(running.job.id, running.job.attempt, output)
-        self.live.output(running.job.id, output)
+    async def _commit(self, running: Running, kept: Kept) -> None:
+        for warning in kept.warnings:
+            running.warn(warning)
+        for output in kept.outputs:
+            running.outputs.append(output)
+            if len(running.outputs) <= COMMITTED_EARLY:
+                with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
+                    await self.store.add_output(running.job.id, running.job.attempt, output)
+            self.live.output(running.job.id, output)
 
     async def _finish(self, running: Running, state: State, error: JobError | None = None) -> Job | None:
         """Commit the end; while the disk is full, again and again: what was made must not be lost."""

@@ -1,15 +1,18 @@
 """What goes into ComfyUI with a job, and what comes out of it: files, and what is written into pictures."""
 
 from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..assets.model import AssetError, NewAsset
+from ..assets.convert import SUFFIXES, convert_image
+from ..assets.model import Asset, AssetError, NewAsset
+from ..assets.storage import Storage
 from ..assets.store import AssetStore
 from ..graph.assets import Stager
 from ..places import Places
 from ..project import Project
-from .dispatch import JobFailed, NotKept
-from .model import Job, JobError, Output
+from .dispatch import JobFailed, Kept, NotKept
+from .model import CONVERTED, Job, JobError, Output
 from .outputs import Found
 
 DESCRIPTION = "pycomfy"
@@ -19,15 +22,21 @@ _VARIABLES = {"image_digest": "PYCOMFY_IMAGE_DIGEST", "version": "PYCOMFY_VERSIO
 
 
 class AssetKeeper:
-    """Keeps outputs as assets; each belongs to its job, and goes with it."""
+    """Keeps outputs as assets; each belongs to its job, and goes with it.
 
-    def __init__(self, assets: AssetStore, project: Project) -> None:
+    Where the job asked for it, images are converted, too, with the workflow's `python`; and everything is put into the
+    `storage` of the deployment. What fails of that is a warning that names the output, which is kept all the same.
+    """
+
+    def __init__(self, assets: AssetStore, project: Project, python: Path, storage: Storage | None = None) -> None:
         self._assets = assets
+        self._python = python
+        self._storage = storage
         outputs = (project.interface or {}).get("outputs")
         listed = outputs if isinstance(outputs, list) else []
         self._names = {str(o.get("node")): str(o.get("name")) for o in listed if isinstance(o, dict)}
 
-    async def keep(self, job: Job, found: Found) -> Output:
+    async def keep(self, job: Job, found: Found) -> Kept:
         """Raises `NotKept`."""
         path = f"{found.subfolder}/{found.name}" if found.subfolder else found.name
         new = NewAsset(job.request.owner, found.content_type, path, job=job.id)
@@ -38,7 +47,7 @@ class AssetKeeper:
                 asset = (await self._assets.receive([found.data or b""], new)).asset
         except (AssetError, OSError) as e:
             raise NotKept(str(e)) from e
-        return Output(
+        output = Output(
             node=found.node,
             kind=found.kind,
             name=found.name,
@@ -52,8 +61,9 @@ class AssetKeeper:
             hash=asset.hash,
             value=found.value,
         )
+        return await self._add(job, output, asset)
 
-    async def keep_again(self, job: Job, output: Output) -> Output:
+    async def keep_again(self, job: Job, output: Output) -> Kept:
         """Raises `NotKept`."""
         path = f"{output.subfolder}/{output.name}" if output.subfolder else output.name
         new = NewAsset(job.request.owner, output.content_type, path, job=job.id)
@@ -61,7 +71,41 @@ class AssetKeeper:
             asset = await self._assets.copy(output.hash or "", new)
         except (AssetError, OSError, ValueError) as e:
             raise NotKept(str(e)) from e
-        return output.model_copy(update={"asset": asset.id, "stored": None, "output": self._names.get(output.node)})
+        update = {"asset": asset.id, "stored": None, "output": self._names.get(output.node)}
+        return await self._add(job, output.model_copy(update=update), asset)
+
+    async def _add(self, job: Job, output: Output, asset: Asset) -> Kept:
+        """The output with what the job wants besides."""
+        kept = [(output, asset)]
+        warnings: list[str] = []
+        target = job.request.options.get("format")
+        if target in SUFFIXES and output.type == "image" and asset.content_type != f"image/{target}":
+            quality = job.request.options.get("quality")
+            try:
+                made = await convert_image(self._assets, asset, target, python=self._python, quality=quality)
+                kept.append((_describe_converted(output, made.asset), made.asset))
+                warnings += [f"{output.name} as {target}: {text}" for text in made.notes]
+            except (AssetError, OSError) as e:
+                warnings.append(str(e))
+        outputs = [await self._store(output, asset, warnings) for output, asset in kept]
+        return Kept(tuple(outputs), tuple(warnings))
+
+    async def _store(self, output: Output, asset: Asset, warnings: list[str]) -> Output:
+        """The output with its address in the storage, if it came there."""
+        if self._storage is None:
+            return output
+        try:
+            stored = await self._storage.put(self._assets.path(asset), asset, output.name)
+        except AssetError as e:
+            warnings.append(f"{output.name} is not in the storage, and kept here only: {e}")
+            return output
+        return output.model_copy(update={"stored": stored})
+
+
+def _describe_converted(output: Output, asset: Asset) -> Output:
+    name = PurePosixPath(output.name).with_suffix(asset.suffix).name
+    made = {"name": name, "content_type": asset.content_type, "size": asset.size, "asset": asset.id, "hash": asset.hash}
+    return output.model_copy(update={**made, "folder": CONVERTED, "value": None})
 
 
 class GraphStager:

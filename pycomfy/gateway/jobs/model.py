@@ -22,6 +22,10 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 OutputType = Literal["image", "video", "audio", "text", "file", "latent"]
 
 
+CONVERTED = "converted"
+"""The folder of an output that the gateway made of another one."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +34,8 @@ class Output(_Model):
     """One thing that a node returned; its bytes are the asset `asset`.
 
     `kind` is the key below which the node returned it, such as "images"; `name` its file name, `subfolder` and `folder`
-    (output, temp, input or result) where ComfyUI had it. `output` is the name in the interface, None for other nodes.
+    (output, temp, input or result) where ComfyUI had it, or `CONVERTED`. `output` is the name in the interface, None
+    for other nodes.
     """
 
     node: str
