@@ -14,16 +14,20 @@ from datetime import timedelta
 
 import uvicorn
 
+from .api.access import Gate
 from .api.app import make_app
 from .api.state import Gateway
+from .api.v1.webhooks import make_webhooks
 from .assets.addresses import Trusted
 from .assets.fetch import Fetcher, FetchPolicy
+from .assets.outside import Outside
 from .assets.storage import Storage, make_storage
 from .assets.store import AssetStore
 from .comfyui.instance import Instance
 from .comfyui.workers import Worker, lay_out, plan_workers
 from .events import Failure
 from .gpu import count_gpus
+from .http_limits import limit_http
 from .installation import prepare
 from .jobs.dispatch import Dispatcher
 from .jobs.housekeeping import keep_house, put_right
@@ -32,6 +36,8 @@ from .jobs.keeping import AssetKeeper, GraphStager, describe
 from .jobs.live import Live
 from .jobs.model import Job
 from .jobs.sqlite import SqliteStore, StoreSettings
+from .logs import ComfyLines, set_up
+from .metrics import Metrics
 from .model_links import follow_models
 from .places import Places
 from .project import read_project
@@ -47,7 +53,8 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     """Exit status 0 after SIGTERM, 1 if the container or its settings do not let it start."""
     try:
         settings = read_settings(os.environ)
-        logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(message)s")
+        set_up(settings)
+        gate = Gate(settings)
         _make_storage(settings)
         gpus = count_gpus()
         workers = plan_workers(settings.workers, places, gpus, os.environ)
@@ -60,7 +67,7 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     spool = places.data / "uploads"
     spool.mkdir(exist_ok=True)
     tempfile.tempdir = str(spool)
-    return asyncio.run(_serve(Machine(workers, cpu=gpus == 0), settings, until_eof=until_eof))
+    return asyncio.run(_serve(Machine(workers, cpu=gpus == 0), gate, until_eof=until_eof))
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,14 @@ class Machine:
     cpu: bool
 
 
-async def _serve(machine: Machine, settings: Settings, *, until_eof: bool) -> int:
+async def _serve(machine: Machine, gate: Gate, *, until_eof: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     if until_eof:
         threading.Thread(target=_wait_for_eof, args=(loop, stop), daemon=True).start()
-    async with open_gateway(machine, settings) as gateway:
+    async with open_gateway(machine, gate) as gateway:
         server = uvicorn.Server(_plan_server(gateway))
         serving = asyncio.create_task(server._serve())
         stopped = asyncio.create_task(stop.wait())
@@ -101,7 +108,7 @@ def _wait_for_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 def _plan_server(gateway: Gateway) -> uvicorn.Config:
     settings = gateway.settings
-    app = make_app(gateway.project)
+    app = make_app(gateway.project, settings)
     app.state.gateway = gateway
     if settings.socket is not None:
         settings.socket.unlink(missing_ok=True)
@@ -114,7 +121,11 @@ def _plan_server(gateway: Gateway) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=limit_http(settings.max_header),
         ws="websockets-sansio",
+        ws_max_size=1 << 20,
+        limit_concurrency=settings.max_connections,
+        proxy_headers=False,  # `public_url` says what clients use
         timeout_graceful_shutdown=5,
     )
 
@@ -130,12 +141,19 @@ async def _drain(gateway: Gateway) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Gateway]:
+async def open_gateway(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     """A gateway with its ComfyUIs starting and its stores put right."""
-    places = machine.workers[0].places
+    settings, places = gate.settings, machine.workers[0].places
     project = read_project(places)
     hub = Hub()
     live = Live(hub)
+
+    def find_job(instance: str) -> str | None:
+        return next((r.job.id for r in dispatcher.running.values() if r.job.worker == instance), None)
+
+    lines = ComfyLines(
+        settings.log_lines, find_job, lambda job: tuple(filter(None, dispatcher.secrets.get(job, {}).values()))
+    )
     instances = [
         Instance(
             worker.name,
@@ -143,7 +161,7 @@ async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Ga
             cpu=machine.cpu,
             environment=worker.environment,
             hang_limit=settings.hang_limit,
-            on_line=_show_line,
+            on_line=lines,
         )
         for worker in machine.workers
     ]
@@ -165,8 +183,13 @@ async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Ga
         policy = FetchPolicy(settings.max_upload, trusted, allow_http=settings.fetch_http)
         fetcher = Fetcher(assets, policy)
 
+        metrics = Metrics(project)
+
         async def end(job: Job) -> None:
             assets.release(job.id)
+            metrics.count_job(job)
+            if gateway.webhooks is not None:
+                gateway.webhooks.tell(job)
 
         dispatcher = Dispatcher(
             store,
@@ -175,13 +198,32 @@ async def open_gateway(machine: Machine, settings: Settings) -> AsyncIterator[Ga
             GraphStager(assets, places),
             describe=lambda job: describe(project, job, os.environ),
             on_end=end,
+            on_nodes=metrics.count_nodes,
         )
-        gateway = Gateway(settings, project, store, assets, hub, live, dispatcher, instances, places.data, fetcher)
+        outside = Outside(Trusted.parse(settings.webhook_hosts), settings.webhook_http)
+        gateway = Gateway(
+            settings,
+            project,
+            store,
+            assets,
+            hub,
+            live,
+            dispatcher,
+            instances,
+            places.data,
+            fetcher,
+            gate,
+            metrics,
+            lines,
+            outside,
+        )
+        gateway.webhooks = make_webhooks(gateway)
         await put_right(gateway)
         tasks = [
             *(asyncio.create_task(instance.keep_running()) for instance in instances),
             *(asyncio.create_task(dispatcher.serve(instance)) for instance in instances),
             asyncio.create_task(keep_house(gateway)),
+            asyncio.create_task(gateway.webhooks.serve()),
         ]
         try:
             yield gateway
@@ -198,7 +240,3 @@ def _make_storage(settings: Settings) -> Storage | None:
         return make_storage(settings.storage, os.environ, token=settings.storage_token)
     except ValueError as e:
         raise BadSettings(f"PYCOMFY_STORAGE: {e}") from None
-
-
-def _show_line(instance: str, line: str) -> None:
-    log.info("%s", line, extra={"instance": instance})

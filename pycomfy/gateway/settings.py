@@ -1,10 +1,11 @@
 """Every setting of the gateway: an environment variable each, read once at the start."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from .assets.addresses import Trusted
 
@@ -24,6 +25,22 @@ def _check_hosts(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
+def _check_secret(secret: str) -> str:
+    """Standard Webhooks wants 24 to 64 bytes in base64, after whsec_."""
+    if secret:
+        try:
+            text = secret.removeprefix("whsec_").rstrip("=")
+            size = len(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+        except ValueError:
+            raise ValueError("it must be whsec_ and base64") from None
+        if not 16 <= size <= 256:
+            raise ValueError("it must be the base64 of at least 16 bytes; 32 are usual")
+    return secret
+
+
+SECRET: dict[str, JsonValue] = {"x-secret": True}
+
+
 class BadSettings(Exception):
     """A variable has a value that it cannot have. The message names each, and what it may be; never the value."""
 
@@ -38,10 +55,23 @@ class Settings(BaseModel):
     socket: Path | None = Field(None, description="path of a unix socket to listen at, in place of host and port")
     public_url: str = Field("", description="address that clients use, for links; empty: links without a host")
 
-    api_keys: Names = Field((), description="keys that may call the API: NAME:KEY or NAME:sha256:HEX, with commas")
+    allowed_hosts: Names = Field((), description="host names that requests may be for; empty: any")
+    api_keys: Names = Field(
+        (),
+        description="keys that may call the API: NAME:KEY or NAME:sha256:HEX; without any, everybody may",
+        json_schema_extra=SECRET,
+        repr=False,
+    )
     api_keys_file: Path | None = Field(None, description="file with such a key a line, read again when it changes")
-    rate_limit: float = Field(0, ge=0, description="requests per second and key; 0: no limit")
+    public: bool = Field(False, description="let those without a key run jobs, too; they cannot list jobs")
+    metrics_public: bool = Field(False, description="give /metrics to those without a key")
+    rate_limit: float = Field(
+        0, ge=0, description="requests per second of a key, or of an address without a key; 0: no limit"
+    )
+    rate_burst: float = Field(0, ge=0, description="requests that may come at once; 0: as many as in a second")
     cors_origins: Names = Field((), description="origins of web pages that may call the API; * for all")
+    max_connections: int = Field(4000, gt=0, description="connections at once; more are answered with 503")
+    max_header: int = Field(64 << 10, ge=1024, description="bytes of a request's address and headers")
     max_body: int = Field(32 << 20, gt=0, description="bytes of a JSON request")
     max_upload: int = Field(4 << 30, gt=0, description="bytes of an uploaded or fetched file")
     max_streams: int = Field(64, gt=0, description="event streams that one key may have open")
@@ -69,15 +99,33 @@ class Settings(BaseModel):
         (), description="private hosts that inputs may be fetched from all the same: HOST, HOST:PORT or a network"
     )
     fetch_http: bool = Field(False, description="fetch inputs by http, too, where their address says so")
-    webhook_secret: str = Field("", description="secret that signs webhooks (whsec_…); empty: none are sent")
+    webhook_secret: Annotated[str, AfterValidator(_check_secret)] = Field(
+        "",
+        description="secret that signs webhooks (whsec_…); empty: none are sent",
+        json_schema_extra=SECRET,
+        repr=False,
+    )
+    webhook_hosts: Annotated[Names, AfterValidator(_check_hosts)] = Field(
+        (), description="private hosts that webhooks may be sent to all the same: HOST, HOST:PORT or a network"
+    )
+    webhook_http: bool = Field(False, description="send webhooks by http, too, where their address says so")
+    webhook_limit: float = Field(
+        86_400, gt=0, description="seconds after the end of a job in which its webhook is tried again"
+    )
     storage: str = Field(
         "",
         description="where outputs are put, besides here: s3://BUCKET/PREFIX (with the AWS_… variables of other tools, "
         "AWS_ENDPOINT_URL among them), or an https address for PUT with {name} in it, and {job} or {hash}",
     )
-    storage_token: str = Field("", description="bearer token for a storage by https")
+    storage_token: str = Field(
+        "", description="bearer token for a storage by https", json_schema_extra=SECRET, repr=False
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level of the log")
+    log_file: Path | None = Field(None, description="file for the log, beside standard error; it is rotated")
+    log_bytes: int = Field(10 << 20, ge=4096, description="bytes of the log file before it is rotated")
+    log_files: int = Field(5, ge=1, description="old log files that are kept")
+    log_lines: float = Field(100, gt=0, description="lines a second that are kept of what ComfyUI prints")
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

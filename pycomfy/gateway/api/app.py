@@ -1,17 +1,22 @@
 """The application: its routes, its errors and its headers."""
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from ..graph.interface import Interface
 from ..project import Project
+from ..settings import Settings
 from .health import router as health_router
-from .middleware import StrictHeaders
+from .metrics import router as metrics_router
+from .middleware import Access, BodyLimit, Observe, StrictHeaders
 from .openapi import document
 from .problem import ApiProblem
+from .proxy import router as proxy_router
 from .v1 import batches, events, files, jobs, workflow
 from .v1.model import make_models
 from .v1.responses import problem_response
@@ -21,21 +26,46 @@ from .v2.responses import error_response
 
 log = logging.getLogger(__name__)
 
+_FORMS: Any = {"max_files": 4, "max_fields": 64, "max_part_size": 64 << 10}
 
-def make_app(project: Project) -> FastAPI:
+
+GIVEN = ("Location", "Retry-After", "Preference-Applied", "X-Request-Id", "traceparent", "Content-Disposition", "ETag")
+"""Headers that pages of other origins may read, if they may call at all."""
+
+
+def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
     """The application of a workflow. Before it is served, `app.state.gateway` must be set.
 
     Raises `BadInterface`, `pydantic.ValidationError` for an interface that is none.
     """
     interface = Interface.model_validate(project.interface or {})
     models = make_models(interface)
-    app = FastAPI(title=project.name, version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title=project.name, version="1", docs_url=None, redoc_url=None, openapi_url=None, form_limits=_FORMS)
     app.include_router(jobs.make_router(interface, models))
     app.include_router(events.make_router(interface, models))
     app.include_router(batches.make_router(interface, models))
-    for router in (files.router, workflow.router, v2_jobs.router, v2_assets.router, health_router):
+    for router in (
+        files.router,
+        workflow.router,
+        v2_jobs.router,
+        v2_assets.router,
+        health_router,
+        metrics_router,
+        proxy_router,
+    ):
         app.include_router(router)
+    app.add_middleware(BodyLimit, render=render_problem)
+    app.add_middleware(Access, render=render_problem)
+    if settings is not None and settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=GIVEN,
+        )
     app.add_middleware(StrictHeaders)
+    app.add_middleware(Observe, render=render_problem)
     _add_errors(app)
     app.openapi = lambda: document(app, project)  # type: ignore[method-assign]
     return app
@@ -60,7 +90,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
-        codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+        codes = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large"}
         code = codes.get(error.status_code, "invalid_request" if error.status_code < 500 else "upstream_error")
         response = render_problem(request, ApiProblem(error.status_code, code, str(error.detail)))
         response.headers.update(error.headers or {})

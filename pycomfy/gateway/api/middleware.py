@@ -1,14 +1,112 @@
-"""What every answer gets, without a buffer in between: streams stay streams."""
+"""What every request passes, from the outside in, without a buffer in between: streams stay streams.
 
-from starlette.datastructures import MutableHeaders
+`Observe` (ids, counts, failures), `StrictHeaders`, CORS, `Access` (the gate), `BodyLimit`.
+"""
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..logs import request_context
+from .access import SUBPROTOCOL, Gate
+from .problem import ApiProblem
+
+log = logging.getLogger(__name__)
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+BODY_PAUSE = 60.0
+"""Seconds that a client may pause in the middle of a request's body."""
+
+MULTIPART_SLACK = 1 << 20
+"""Bytes of an upload beside its file: fields and boundaries."""
+
+CLOSE_UNAUTHORIZED = 3000
+CLOSE_REFUSED = 1008
+"""Close codes of WebSockets: the first is that of the registry for "Unauthorized"."""
+
+Render = Callable[[Request, ApiProblem], Response]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Observe:
+    """Gives each request its id, gives that and the caller's trace back, counts, and answers where the rest fails."""
+
+    def __init__(self, app: ASGIApp, render: Render) -> None:
+        self._app = app
+        self._render = render
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given, trace = headers.get("x-request-id", ""), headers.get("traceparent")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        if trace is not None and not _TRACEPARENT.fullmatch(trace):
+            trace = None
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"traceparent"]
+        token = request_context.set({"request_id": request_id, **({"trace_id": trace[3:35]} if trace else {})})
+        began, status = time.perf_counter(), 0
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-Id"] = request_id
+                if trace:
+                    answer["traceparent"] = trace
+            elif message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Exception:
+            log.exception("a request failed", extra={"path": scope["path"][:200]})
+            if scope["type"] == "http" and not status:
+                problem = ApiProblem(500, "upstream_error", "the gateway failed; its log says why")
+                await self._render(Request(scope), problem)(scope, receive, note)
+        finally:
+            self._report(scope, status, time.perf_counter() - began)
+            request_context.reset(token)
+
+    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope.get("method", "WEBSOCKET")
+        scope["app"].state.gateway.metrics.count_request(method, find_route(scope), status, seconds)
+        level = logging.WARNING if status >= 500 else logging.INFO if status in (401, 403, 413, 429) else logging.DEBUG
+        if log.isEnabledFor(level):
+            about = {"method": method, "path": scope["path"][:200], "status": status, "ms": round(seconds * 1000, 1)}
+            caller = scope.get("state", {}).get("caller")
+            log.log(level, "request", extra={**about, "caller": caller.name if caller is not None else None})
+
+
+def find_route(scope: Scope) -> str:
+    """The route's template, for labels: never a path that a client chose."""
+    route = scope.get("route")
+    path = getattr(route, "path", None)
+    context = (
+        scope.get("fastapi", {}).get("effective_route_context") if isinstance(scope.get("fastapi"), dict) else None
+    )
+    return str(getattr(context, "path", None) or path or "other")
 
 
 class StrictHeaders:
@@ -23,6 +121,94 @@ class StrictHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, add if scope["type"] == "http" else send)
+
+
+class Access:
+    """Lets those in whom the gate lets in, and says who they are."""
+
+    def __init__(self, app: ASGIApp, render: Render) -> None:
+        self._app = app
+        self._render = render
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        gate: Gate = scope["app"].state.gateway.gate
+        try:
+            scope.setdefault("state", {})["caller"] = gate.admit(scope)
+        except ApiProblem as problem:
+            await self._refuse(problem, scope, receive, send)
+            return
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def accept(message: Message) -> None:
+            # A browser fails without an answer to the protocols that it offered.
+            if message["type"] == "websocket.accept" and SUBPROTOCOL in scope.get("subprotocols", ()):
+                message.setdefault("subprotocol", None)
+                message["subprotocol"] = message["subprotocol"] or SUBPROTOCOL
+            await send(message)
+
+        await self._app(scope, receive, accept)
+
+    async def _refuse(self, problem: ApiProblem, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._render(Request(scope), problem)(scope, receive, send)
+            return
+        if "websocket.http.response" in scope.get("extensions", {}):
+            response = self._render(Request({**scope, "type": "http", "method": "GET"}), problem)
+            start = {"type": "websocket.http.response.start", "status": problem.status, "headers": response.raw_headers}
+            await send(start)
+            await send({"type": "websocket.http.response.body", "body": response.body})
+            return
+        await receive()
+        code = CLOSE_UNAUTHORIZED if problem.status == 401 else CLOSE_REFUSED
+        await send({"type": "websocket.close", "code": code, "reason": problem.message[:120]})
+
+
+class BodyLimit:
+    """Refuses what is too large before it is read, or as soon as it is; and clients that stop in the middle."""
+
+    def __init__(self, app: ASGIApp, render: Render) -> None:
+        self._app = app
+        self._render = render
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        settings = scope["app"].state.gateway.settings
+        headers = Headers(scope=scope)
+        is_upload = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        limit = settings.max_upload + MULTIPART_SLACK if is_upload else settings.max_body
+        told = headers.get("content-length", "")
+        if told.isascii() and told.isdigit() and int(told[:20]) > limit:
+            problem = ApiProblem(413, "too_large", f"at most {limit} bytes are taken here")
+            response = self._render(Request(scope), problem)
+            response.headers["Connection"] = "close"
+            await response(scope, receive, send)
+            return
+        received, is_over = 0, False
+
+        async def count() -> Message:
+            nonlocal received, is_over
+            if is_over:  # it is waited for the end of the connection
+                return await receive()
+            try:
+                async with asyncio.timeout(BODY_PAUSE):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "the request did not come in time", {"Connection": "close"}) from None
+            received += len(message.get("body", b""))
+            is_over = not message.get("more_body", False)
+            if received > limit:
+                raise HTTPException(413, f"at most {limit} bytes are taken here", {"Connection": "close"})
+            return message
+
+        await self._app(scope, count, send)

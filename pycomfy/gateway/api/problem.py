@@ -17,6 +17,7 @@ class ApiProblem(Exception):
         pointer: str | None = None,
         node: str | None = None,
         retry_after: int | None = None,
+        challenge: str = "Bearer",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -26,10 +27,11 @@ class ApiProblem(Exception):
         self.pointer = pointer
         self.node = node
         self.retry_after = retry_after
+        self.challenge = challenge
 
     @property
     def headers(self) -> dict[str, str]:
-        extra = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+        extra = {"WWW-Authenticate": self.challenge} if self.status == 401 else {}
         return extra if self.retry_after is None else {**extra, "Retry-After": str(self.retry_after)}
 
 

@@ -12,6 +12,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from ..assets.model import Asset, NewAsset
+from ..assets.outside import Outside
 from ..assets.store import AssetStore
 from ..comfyui.instance import Instance
 from ..jobs.dispatch import Dispatcher
@@ -19,8 +20,12 @@ from ..jobs.hub import Hub
 from ..jobs.live import Live
 from ..jobs.model import Job
 from ..jobs.store import JobStore
+from ..logs import ComfyLines
+from ..metrics import Metrics
 from ..project import Project
 from ..settings import Settings
+from ..webhooks import Webhooks
+from .access import Gate
 
 
 class Fetcher(Protocol):
@@ -45,6 +50,13 @@ class Gateway:
     instances: list[Instance]
     data: Path
     fetcher: Fetcher
+    gate: Gate
+    metrics: Metrics
+    lines: ComfyLines
+    outside: Outside
+    """Where webhooks may go to."""
+
+    webhooks: Webhooks | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     node_types: dict[str, Any] | None = None
     draining: bool = False

@@ -1,5 +1,6 @@
 """From a request to jobs that are durably queued: the same checks for both faces."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from ..jobs.model import Job, JobRequest
 from ..jobs.store import BatchTooLarge, QueueFull, StoreFull
 from .problem import ApiProblem
 from .state import Gateway
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
         if submission.secrets:
             gateway.dispatcher.secrets[job.id] = dict(submission.secrets)
         gateway.live.status(job)
+    about = {"job": jobs[0].id} if len(jobs) == 1 else {"batch": jobs[0].request.batch}
+    log.info("%d job%s accepted", len(jobs), "s" * (len(jobs) > 1), extra={**about, "caller": jobs[0].request.owner})
     return jobs
 
 

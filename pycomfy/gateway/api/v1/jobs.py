@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from ...assets.model import AssetError
 from ...graph.interface import Interface, given_values, set_values
 from ...graph.seeds import draw_seeds
 from ...jobs.model import TERMINAL, Job, JobRequest, Webhook
@@ -145,6 +146,10 @@ def _plan_webhook(gateway: Gateway, webhook: model.Webhook | None) -> Webhook | 
     if not gateway.settings.webhook_secret:
         message = "webhooks are not sent: this gateway has no PYCOMFY_WEBHOOK_SECRET to sign them with"
         raise ApiProblem(422, "webhooks_disabled", message, pointer="/webhook")
+    try:
+        gateway.outside.parse(webhook.url)
+    except AssetError as e:
+        raise ApiProblem(422, "invalid_request", f"webhook: {e}", pointer="/webhook/url") from e
     return Webhook(url=webhook.url, events=tuple(webhook.events))
 
 

@@ -15,7 +15,7 @@ from . import model
 
 
 async def render_job(
-    gateway: Gateway, models: model.TypedModels, interface: Interface, request: HTTPConnection, job: Job
+    gateway: Gateway, models: model.TypedModels, interface: Interface, request: HTTPConnection | None, job: Job
 ) -> Any:
     """The job as a model of this workflow's."""
     base, own = base_url(gateway, request), f"/v1/jobs/{job.id}"

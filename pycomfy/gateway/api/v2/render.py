@@ -15,9 +15,11 @@ URL_LIFE = timedelta(hours=1)
 """Content addresses do not expire here; clients are told to ask again after this time, as the contract wants it."""
 
 
-def base_url(gateway: Gateway, request: HTTPConnection) -> str:
-    """The address that the client used, without a path."""
-    return gateway.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+def base_url(gateway: Gateway, request: HTTPConnection | None) -> str:
+    """The address that clients use, without a path: as it is set, or as this client did."""
+    if gateway.settings.public_url or request is None:
+        return gateway.settings.public_url.rstrip("/")
+    return str(request.base_url).rstrip("/")
 
 
 async def render_job(gateway: Gateway, request: Request, job: KeptJob) -> model.Job:

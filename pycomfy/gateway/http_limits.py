@@ -1,0 +1,65 @@
+"""HTTP as uvicorn speaks it, with limits that it lacks: of a request's head in bytes and in time."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_LIMIT = 30.0
+"""Seconds in which a request's address and headers must be there, from the first byte of the connection or, on one
+that is used again, of the request."""
+
+
+def limit_http(max_header: int) -> type[HttpToolsProtocol]:
+    """The protocol for requests whose address and headers have at most so many bytes."""
+
+    class Limited(HttpToolsProtocol):
+        """Ends connections whose heads are too long (431) or do not come."""
+
+        def __init__(self, config: Config, *more: Any, **named: Any) -> None:
+            super().__init__(config, *more, **named)
+            self._head = 0
+            self._timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._timer = self.loop.call_later(HEAD_LIMIT, transport.close)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._head = 1
+            if self._timer is None:
+                self._timer = self.loop.call_later(HEAD_LIMIT, self.transport.close)
+
+        def on_headers_complete(self) -> None:
+            self._stop()
+            self._head = 0
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > max_header:
+                self._refuse()
+                raise ValueError("the head is too long")
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            before = self._head
+            super().data_received(data)
+            if self._head and not self.transport.is_closing():
+                # Still no end of the head: all of this was of it, but for what may have been a body's end before.
+                self._head = before + len(data) if before else 1
+                if self._head > max_header:
+                    self._refuse()
+
+        def _refuse(self) -> None:
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+        def _stop(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return Limited
