@@ -42,6 +42,7 @@ from .model_links import follow_models
 from .places import Places
 from .project import read_project
 from .settings import BadSettings, Settings, read_settings
+from .startup import Startup, read_warm_up
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,11 @@ def run(places: Places, *, until_eof: bool = False) -> int:
         set_up(settings)
         gate = Gate(settings)
         _make_storage(settings)
+        read_warm_up(settings.warmup, read_project(places))
         gpus = count_gpus()
         workers = plan_workers(settings.workers, places, gpus, os.environ)
         workers = [replace(worker, places=lay_out(worker, places, prepare)) for worker in workers]
-    except (BadSettings, Failure, OSError) as e:
+    except (BadSettings, Failure, OSError, ValueError) as e:
         print(f"serve: {e}", file=sys.stderr)
         return 1
     follow_models(places)
@@ -200,6 +202,7 @@ async def open_gateway(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             on_end=end,
             on_nodes=metrics.count_nodes,
         )
+        startup = Startup(settings, project, places, instances, dispatcher.gate)
         outside = Outside(Trusted.parse(settings.webhook_hosts), settings.webhook_http)
         gateway = Gateway(
             settings,
@@ -212,6 +215,7 @@ async def open_gateway(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             instances,
             places.data,
             fetcher,
+            startup,
             gate,
             metrics,
             lines,
@@ -224,6 +228,7 @@ async def open_gateway(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             *(asyncio.create_task(dispatcher.serve(instance)) for instance in instances),
             asyncio.create_task(keep_house(gateway)),
             asyncio.create_task(gateway.webhooks.serve()),
+            asyncio.create_task(startup.run()),
         ]
         try:
             yield gateway

@@ -19,17 +19,18 @@ from tests.support.waiting import HANG, wait_until
 class Serving:
     """A gateway that listens at a unix socket, whose graphs are not limited."""
 
-    def __init__(self, image: Image, **settings: str) -> None:
+    def __init__(self, image: Image, *, wait: bool = True, **settings: str) -> None:
         self.image = image
         self.socket = image.root / "s"
         self.settings = {"PYCOMFY_SOCKET": str(self.socket), "PYCOMFY_GRAPHS": "any", **settings}
-        self.start()
+        self.start(wait=wait)
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         self.process = self.image.start("serve", environment=self.settings)
         transport = httpx.HTTPTransport(uds=str(self.socket))
         self.client = httpx.Client(base_url="http://gateway", transport=transport, timeout=HANG)
-        wait_until(self.is_ready)
+        if wait:
+            wait_until(self.is_ready)
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None, "the gateway ended"
@@ -150,6 +151,41 @@ def test_jobs_survive_the_sudden_end_of_the_gateway(serving: Serving) -> None:
 def test_a_stop_ends_it_in_order_and_gives_the_running_job_back(serving: Serving) -> None:
     job = serving.submit("Save")
     serving.finish(job)
+    assert serving.stop() == 0
+
+
+def test_missing_models_are_named_until_they_are_there(image: Image) -> None:
+    model = {"folder": "vae", "name": "a.pt", "sha256": "0" * 64, "size": 3, "sources": []}
+    (image.root / "project" / "pycomfy.lock").write_text(json.dumps({"name": "mine", "models": [model]}))
+    serving = Serving(image, wait=False)
+    wait_until(lambda: serving.client.get("/startupz").status_code == 200 if serving.socket.exists() else False)
+    answer = serving.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"][0].startswith("models are missing: vae/a.pt")
+    (image.root / "models" / "vae").mkdir(parents=True)
+    (image.root / "models" / "vae" / "a.pt").write_bytes(b"abc")
+    wait_until(serving.is_ready)
+    assert serving.stop() == 0
+
+
+def test_a_warm_up_runs_before_the_first_job(image: Image) -> None:
+    (image.root / "project" / "prompt.json").write_text('{"1": {"class_type": "Save", "inputs": {}}}')
+    serving = Serving(image, PYCOMFY_WARMUP="1")
+    assert (image.root / "data" / "output" / "sub" / "a.png").exists()
+    assert serving.client.get("/api/v2/jobs").json()["jobs"] == []
+    assert serving.stop() == 0
+
+
+def test_a_warm_up_that_fails_is_told_and_jobs_wait(image: Image) -> None:
+    (image.root / "project" / "prompt.json").write_text('{"1": {"class_type": "Raise", "inputs": {}}}')
+    serving = Serving(image, wait=False, PYCOMFY_WARMUP="1")
+
+    def reasons() -> str:
+        return " ".join(serving.client.get("/readyz").json()["reasons"]) if serving.socket.exists() else ""
+
+    wait_until(lambda: "the warm-up failed: no" in reasons())
+    assert serving.client.get("/startupz").status_code == 503
+    assert serving.job(serving.submit("Save"))["status"] == "queued"
     assert serving.stop() == 0
 
 

@@ -10,11 +10,7 @@ router = APIRouter(tags=["health"])
 
 def find_reasons(gateway: Gateway) -> list[str]:
     """Why it is not ready; nothing if it is. A full queue is no reason."""
-    reasons = ["the gateway is being stopped"] if gateway.draining else []
-    if not any(instance.ready.is_set() for instance in gateway.instances):
-        told = next((i.failure for i in gateway.instances if i.failure), None)
-        reasons.append(told or "ComfyUI is starting")
-    return reasons
+    return [*(["the gateway is being stopped"] if gateway.draining else []), *gateway.startup.reasons()]
 
 
 @router.get("/livez")
@@ -22,8 +18,17 @@ async def live() -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz")
 @router.get("/startupz")
+async def started(gateway: State) -> JSONResponse:
+    """200 once it has been ready, whatever came after."""
+    reasons = [] if gateway.startup.gate.is_set() else find_reasons(gateway)
+    return _answer(reasons)
+
+
+@router.get("/readyz")
 async def ready(gateway: State) -> JSONResponse:
-    reasons = find_reasons(gateway)
+    return _answer(find_reasons(gateway))
+
+
+def _answer(reasons: list[str]) -> JSONResponse:
     return JSONResponse({"status": "unavailable" if reasons else "ok", "reasons": reasons}, 503 if reasons else 200)

@@ -24,6 +24,7 @@ from ..logs import ComfyLines
 from ..metrics import Metrics
 from ..project import Project
 from ..settings import Settings
+from ..startup import Startup
 from ..webhooks import Webhooks
 from .access import Gate
 
@@ -50,6 +51,7 @@ class Gateway:
     instances: list[Instance]
     data: Path
     fetcher: Fetcher
+    startup: Startup
     gate: Gate
     metrics: Metrics
     lines: ComfyLines

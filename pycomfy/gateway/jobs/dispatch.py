@@ -115,11 +115,15 @@ class Dispatcher:
     on_nodes: Callable[[list[tuple[str, float]]], None] = lambda seconds: None
     running: dict[str, Running] = field(default_factory=dict)
     draining: bool = False
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """Closed until the first job may run."""
+
     _remembered: Remembered = field(default_factory=Remembered)
     _affinity: dict[str, str] = field(default_factory=dict)
 
     async def serve(self, instance: Instance) -> None:
         """Run jobs on the instance, one after another, until cancelled or drained."""
+        await self.gate.wait()
         folder = OutputFolder(instance.places.output)
         await asyncio.to_thread(folder.new_files)
         while not self.draining:
