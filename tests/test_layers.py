@@ -20,7 +20,7 @@ BELOW = {
     "errors": (),
     "progress": ("errors",),
     "operation": ("errors", "progress"),
-    "core": ("errors", "progress", "operation"),
+    "core": ("errors", "progress", "operation", "gateway"),
     "adapters": ("core", "errors", "progress", "operation", "__version__"),
     "services": ("adapters", "core", "errors", "progress", "operation"),
     "server": ("services", "adapters", "core", "errors", "progress", "operation", "__version__"),
@@ -139,6 +139,24 @@ def test_imports_run_downwards() -> None:
             target = (rest or name).partition(".")[0]
             allowed = (module.layer, *BELOW[module.layer])
             if package == "pycomfy" and target not in allowed:
+                wrong.append(f"{module.path}:{line} imports {source} {name}")
+    assert wrong == []
+
+
+OF_THE_GATEWAY = {
+    "pycomfy.gateway.graph": {"texts"},
+    "pycomfy.gateway.graph.interface": set(),
+    "pycomfy.gateway.graph.texts": set(),
+}
+"""What the core has of the gateway, which defines the contract: pure functions of graphs, and their types."""
+
+
+def test_of_the_gateway_the_core_imports_what_is_pure() -> None:
+    wrong = []
+    for module in in_layers("core"):
+        for line, source, name in imports(module):
+            names = OF_THE_GATEWAY.get(source)
+            if source.startswith("pycomfy.gateway") and (names is None or (names and name not in names)):
                 wrong.append(f"{module.path}:{line} imports {source} {name}")
     assert wrong == []
 

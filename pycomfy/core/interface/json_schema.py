@@ -1,20 +1,18 @@
 """Make a pydantic model and a JSON Schema of an interface; validate arguments and apply them to a prompt."""
 
-import copy
 import json
-import math
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic import BaseModel, ValidationError
 
-from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter
+from pycomfy.core.interface.model import Interface, Parameter
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.sentences import shorten
 from pycomfy.errors import BadInput, PycomfyError, combine, suggest
-
-MAX_TEXT = 1_000_000
+from pycomfy.gateway.graph.interface import MAX_TEXT, BadInterface, given_values, set_values
+from pycomfy.gateway.graph.interface import inputs_model as make_inputs_model
 
 MAX_SHOWN = 200
 """Characters of a wrong value in an error, and of a choice that is compared with it."""
@@ -26,72 +24,11 @@ def inputs_model(interface: Interface, name: str = "Inputs") -> type[BaseModel]:
 
     Raises `BadInput` for an interface that makes no sense: a choice without choices.
     """
-    # By alias: the name of a parameter may be that of an attribute of every pydantic model.
-    fields: dict[str, Any] = {
-        f"input_{i}": (_annotation(p), Field(default=p.default, alias=p.name))
-        for i, p in enumerate(interface.parameters)
-    }
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-def _refuse_boolean(value: object) -> object:
-    """Refuse booleans, which Python takes for 0 and 1."""
-    if isinstance(value, bool):
-        raise ValueError("a boolean is not a number")
-    return value
-
-
-def _annotation(parameter: Parameter) -> Any:
-    extra: dict[str, JsonValue] = {"x-type": parameter.type}
-    if parameter.type in FILE_TYPES:
-        extra["format"] = "file"
-    if parameter.step is not None:
-        extra["x-step"] = parameter.step
-    if parameter.multiline:
-        extra["x-multiline"] = True
-    description: dict[str, Any] = {
-        "title": parameter.title or parameter.name,
-        "description": parameter.description or None,
-        "json_schema_extra": extra,
-    }
-    match parameter.type:
-        case "integer":
-            low, high = _finite(parameter.minimum), _finite(parameter.maximum)
-            limits = Field(
-                ge=None if low is None else math.ceil(low), le=None if high is None else math.floor(high), **description
-            )
-            kind: Any = Annotated[int, limits, BeforeValidator(_refuse_boolean)]
-        case "number":
-            low, high = _finite(parameter.minimum), _finite(parameter.maximum)
-            limits = Field(ge=low, le=high, allow_inf_nan=False, **description)
-            kind = Annotated[float, limits, BeforeValidator(_refuse_boolean)]
-        case "boolean":
-            kind = Annotated[bool, Field(**description)]
-        case "choice":
-            kind = Annotated[_literal(parameter), Field(**description)]
-        case "json":
-            kind = Annotated[JsonValue, Field(**description)]
-        case _:
-            kind = Annotated[str, Field(max_length=MAX_TEXT, **description)]
-    # A workflow may have no value where one is needed; then the caller may leave it out too.
-    return kind | None if parameter.default is None and parameter.type != "json" else kind
-
-
-def _finite(bound: float | None) -> float | None:
-    """Return a bound that a schema can have. Packs write infinity where they mean that there is none."""
-    return bound if bound is not None and math.isfinite(bound) else None
-
-
-def _literal(parameter: Parameter) -> Any:
-    """The type of the choices. The workflow's own value is one of them even if the server does not list it, such as a
-    missing file."""
-    own = (parameter.default,) if isinstance(parameter.default, str | int | float) else ()
-    values = tuple(dict.fromkeys((*parameter.choices, *own)))
-    if not values:
-        where = f"interface, input {parameter.name}"
-        raise BadInput("a choice without choices", where=where, fix="build the workflow again")
-    # `Literal` takes no floats; ComfyUI checks these itself.
-    return JsonValue if any(isinstance(v, float) for v in values) else Literal[values]
+    try:
+        return make_inputs_model(interface, name)
+    except BadInterface as e:
+        where = f"interface, input {e.parameter}"
+        raise BadInput("a choice without choices", where=where, fix="build the workflow again") from e
 
 
 def inputs_schema(interface: Interface) -> dict[str, Any]:
@@ -116,7 +53,7 @@ def check_arguments(interface: Interface, arguments: Mapping[str, object], versi
                 problem = _unknown(interface, name, version)
             problems.setdefault(name, problem)
         raise combine(list(problems.values())) from e
-    return {str(model_type.model_fields[field].alias): getattr(model, field) for field in model.model_fields_set}
+    return given_values(model)
 
 
 def list_inputs(interface: Interface) -> str:
@@ -178,13 +115,4 @@ def apply_arguments(prompt: Prompt, interface: Interface, arguments: Mapping[str
 
     The value of a file parameter is the file's name in ComfyUI's input folder. Raises `BadInput`.
     """
-    values = check_arguments(interface, arguments)
-    result = copy.deepcopy(prompt)
-    for parameter in interface.parameters:
-        if parameter.name not in values:
-            continue
-        value = values[parameter.name]
-        for target in parameter.targets:
-            if target.node in result:
-                result[target.node]["inputs"][target.input] = {"__value__": value} if isinstance(value, list) else value
-    return result
+    return set_values(prompt, interface, check_arguments(interface, arguments))

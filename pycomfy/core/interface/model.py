@@ -1,66 +1,32 @@
-"""Define the interface, as in `interface.json`: parameters with types, ranges and defaults; outputs with kinds."""
+"""Read the interface, as in `interface.json`. What it consists of is defined where it is served: in the gateway."""
 
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadInput
+from pycomfy.gateway.graph.interface import (
+    FILE_TYPES,
+    Interface,
+    OutputKind,
+    OutputNode,
+    Parameter,
+    ParameterName,
+    ParameterType,
+    Target,
+)
 
-ParameterType = Literal[
-    "text", "integer", "number", "boolean", "choice", "image", "video", "audio", "3d", "file", "json"
+__all__ = [
+    "FILE_TYPES",
+    "MAX_INTERFACE",
+    "Interface",
+    "OutputKind",
+    "OutputNode",
+    "Parameter",
+    "ParameterName",
+    "ParameterType",
+    "Target",
+    "parse_interface",
 ]
-OutputKind = Literal["image", "video", "audio", "3d", "text", "file"]
-
-FILE_TYPES = frozenset(("image", "video", "audio", "3d", "file"))
-"""Types of parameters that take a file from the caller."""
-
-ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Target(_Model):
-    """An input of a node of the prompt."""
-
-    node: str
-    input: str
-
-
-class Parameter(_Model):
-    """One parameter. Its value goes into every target; `default` is the workflow's own value."""
-
-    name: ParameterName
-    type: ParameterType
-    targets: tuple[Target, ...]
-    default: JsonValue = None
-    minimum: int | float | None = None
-    maximum: int | float | None = None
-    step: int | float | None = None
-    choices: tuple[str | int | float | bool, ...] = ()
-    multiline: bool = False
-    title: str = ""
-    description: str = ""
-
-
-class OutputNode(_Model):
-    """A node that returns something; `name` is unique among the outputs."""
-
-    name: ParameterName
-    kind: OutputKind
-    node: str
-    title: str = ""
-
-
-class Interface(_Model):
-    """All parameters and outputs of a workflow, in the order for people."""
-
-    version: Literal[1] = 1
-    parameters: tuple[Parameter, ...] = Field(default=())
-    outputs: tuple[OutputNode, ...] = Field(default=())
-
 
 MAX_INTERFACE = 16 << 20
 """Characters of an interface; a node's list of choices may be long."""

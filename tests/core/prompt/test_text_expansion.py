@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.prompt.convert import convert
-from pycomfy.core.prompt.text_expansion import Moment, expand_choices, expand_texts, format_date, replace_names
+from pycomfy.core.prompt.text_expansion import Moment, expand_texts, replace_names
+from pycomfy.gateway.graph.texts import expand_choices, format_date
 from tests.support.graphs import definition, linked, node, parsed, slot, subgraph, ui, widget
 
 NOW = datetime(2026, 3, 4, 15, 6, 7)

@@ -19,6 +19,7 @@ from pycomfy.core.workflow.model import Node, Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.errors import BadWorkflow, ErrorGroup, LostInput, UnknownNode
+from pycomfy.gateway.graph import texts
 
 SAVE = {"SaveImage": {"input": {"required": {"filename_prefix": ["STRING", {}]}}, "output": [], "name": "SaveImage"}}
 
@@ -176,7 +177,7 @@ def test_a_cycle_of_definitions_is_named() -> None:
 
 
 def test_names_of_long_values_do_not_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_expansion, "MAX_EXPANDED", 100)
+    monkeypatch.setattr(texts, "MAX_EXPANDED", 100)
     values = {"a": {"b": "x" * 50}}
     assert text_expansion.replace_names("%a.b%%a.b%", values, datetime(2026, 1, 1)) == "x" * 100
     with pytest.raises(BadWorkflow, match="more than 100 characters"):
