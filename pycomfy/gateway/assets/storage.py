@@ -128,10 +128,11 @@ class S3Storage:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
         self._client: S3Client | None = None
+        self._tries = _Tries()
 
     async def put(self, path: Path, asset: Asset, name: str) -> str:
         key = "/".join(filter(None, (self._settings.prefix, make_key(asset, name))))
-        await _try(lambda: self._put(path, asset, key))
+        await self._tries.run(lambda: self._put(path, asset, key))
         return f"s3://{self._settings.bucket}/{key}"
 
     async def close(self) -> None:
@@ -188,13 +189,14 @@ class HttpStorage:
         if not example.host:
             raise ValueError("the address of the storage has no host")
         self._template = template
+        self._tries = _Tries()
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
 
     async def put(self, path: Path, asset: Asset, name: str) -> str:
         job, digest = _plain(asset.job or "files"), asset.hash.removeprefix("blake3:")
         url = URL(_fill(self._template, job=job, name=_make_name(asset, name), digest=digest))
-        await _try(lambda: self._put(url, path, asset))
+        await self._tries.run(lambda: self._put(url, path, asset))
         return str(url.with_user(None).with_query(None).with_fragment(None))
 
     async def close(self) -> None:
@@ -229,15 +231,24 @@ def _judge(status: int, text: str) -> None:
     raise _Passing(what) if status >= 500 or status in (408, 425, 429) else StorageFailed(what)
 
 
-async def _try(put: Callable[[], Awaitable[None]]) -> None:
-    """Raises `StorageFailed`."""
-    for attempt in range(TRIES):
-        try:
-            await put()
-            return
-        except (_Passing, aiohttp.ClientError, TimeoutError, OSError) as e:
-            if attempt == TRIES - 1:
-                # Texts of errors name addresses, which may have secrets in them.
-                why = str(e) if isinstance(e, _Passing) else f"the storage cannot be used ({type(e).__name__})"
-                raise StorageFailed(f"{why}, {TRIES} times") from e
-        await asyncio.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)
+@dataclass
+class _Tries:
+    """Tries of one storage. While it is out of order each file gets one: jobs must not wait for it again and again."""
+
+    failed: bool = False
+
+    async def run(self, put: Callable[[], Awaitable[None]]) -> None:
+        """Raises `StorageFailed`."""
+        tries = 1 if self.failed else TRIES
+        for attempt in range(tries):
+            try:
+                await put()
+                self.failed = False
+                return
+            except (_Passing, aiohttp.ClientError, TimeoutError, OSError) as e:
+                if attempt == tries - 1:
+                    self.failed = True
+                    # Texts of errors name addresses, which may have secrets in them.
+                    why = str(e) if isinstance(e, _Passing) else f"the storage cannot be used ({type(e).__name__})"
+                    raise StorageFailed(f"{why}{f', {tries} times' if tries > 1 else ''}") from e
+            await asyncio.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)

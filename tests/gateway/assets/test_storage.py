@@ -301,6 +301,28 @@ def test_tries_end(tmp_path: Path) -> None:
     assert len(place.headers) == storage.TRIES
 
 
+def test_while_a_storage_is_out_of_order_each_file_is_tried_once(tmp_path: Path) -> None:
+    path = write(tmp_path, 10)
+
+    async def run() -> list[int]:
+        tries = []
+        async with serving([500] * 6) as place:
+            made = make_storage(f"http://{place.url}/{{name}}", {})
+            assert made is not None
+            for name in ("a", "b", "c", "d"):
+                before = len(place.headers)
+                with contextlib.suppress(StorageFailed):
+                    await made.put(path, ASSET, name)
+                tries.append(len(place.headers) - before)
+            place.answers[:] = [500, 500]
+            await made.put(path, ASSET, "e")
+            tries.append(len(place.headers) - sum(tries))
+            await made.close()
+        return tries
+
+    assert asyncio.run(run()) == [4, 1, 1, 1, 3]
+
+
 def test_a_name_with_a_field_in_it_fills_nothing(tmp_path: Path) -> None:
     place, _ = put_there(write(tmp_path, 10), "http://HOST/{name}", name="{job}{hash.__class__}.png")
     assert list(place.came) == [f"/{'ab' * 6}-_job_hash.__class___.png"]
