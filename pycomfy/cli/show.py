@@ -12,24 +12,36 @@ from pycomfy.cli.terminal import MAX_CELL, print_line
 
 if TYPE_CHECKING:
     from pycomfy.core.versions.built_image import BuiltImage
+    from pycomfy.services.versions.picture import PictureResult
     from pycomfy.services.versions.show import ShowResult
 
 
 def show(
-    reference: Annotated[str, typer.Argument(metavar="REF", help="NAME, NAME@3, NAME@tag or NAME@commit.")],
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="NAME, NAME@3, NAME@tag or NAME@commit; or a picture, video or sound.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show a version and everything recorded about it.
 
-    It shows who made it when, what it is made of, its inputs, what changed in it, and its images.
+    It shows who made it when, what it is made of, its inputs, what changed in it, and its images. Of a picture, video
+    or sound that a version made, it names that version, as far as it is recorded here.
 
-    Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
+    Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`, `pycomfy show output/hello_00001_.png`
     """
+    from pycomfy.services.versions.picture import is_picture, show_picture
     from pycomfy.services.versions.show import flake_options
     from pycomfy.services.versions.show import show as show_version
     from pycomfy.services.workspace import Workspace
 
     workspace = Workspace.open()
+    if is_picture(reference):
+        picture = show_picture(workspace, reference)
+        if as_json:
+            print_json(picture)
+        else:
+            _print_picture(picture)
+        return
     result = show_version(workspace, reference)
     if as_json:
         print_json(result)
@@ -69,6 +81,34 @@ def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
         print_line()
         for line in result.summary:
             print_line(line)
+
+
+def _print_picture(picture: "PictureResult") -> None:
+    from pycomfy.core.sentences import shorten
+    from pycomfy.core.versions.made_by import MadeBy
+
+    made_by = MadeBy.model_validate(picture.made_by or {})
+    print_line(f"{picture.file}{f' ({picture.format})' if picture.format else ''}")
+    if picture.proven:
+        print_line(f"  made by   {picture.version}, run {picture.run}: the very file that it saved")
+    elif picture.version is not None:
+        print_line(f"  made by   {picture.version}, as the file says: its lock is the same")
+    else:
+        print_line(f"  made by   {made_by.label or 'a version'}, as the file says; no version here has its lock")
+    if made_by.label and made_by.label != picture.version and picture.version is not None:
+        print_line(f"  called    {made_by.label} where it was made")
+    for title, text in (
+        ("lock", made_by.lock_sha256),
+        ("workflow", made_by.workflow_sha256),
+        ("image", made_by.image_digest),
+        ("job", made_by.job),
+    ):
+        if text:
+            print_line(f"  {title:<9} {text}")
+    for name, value in made_by.inputs.items():
+        print_line(f"  input     {name}: {shorten(json.dumps(value, ensure_ascii=False), MAX_CELL)}")
+    if picture.has_workflow:
+        print_line(f"  see also  {render_command(('pycomfy', 'inspect', picture.file))}")
 
 
 def _describe_packs(images: "tuple[BuiltImage, ...]") -> dict[str, str]:

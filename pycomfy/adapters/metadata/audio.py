@@ -3,6 +3,7 @@
 import struct
 
 from pycomfy.adapters.metadata.binary_reader import (
+    KEYS,
     MAX_PIECE,
     MAX_PIECES,
     Malformed,
@@ -91,7 +92,7 @@ def read_mp3(file: Reader, texts: Texts) -> None:
     if flags & 0x40:
         size = file.read(4)
         file.skip(_unsynchronised(size) - 4 if version == 4 else int.from_bytes(size, "big"))
-    while file.position + 10 <= end and len(texts) < 2:
+    while file.position + 10 <= end and len(texts) < len(KEYS):
         kind, raw_size, _flags = struct.unpack(">4s4sH", file.read(10))
         if not kind.strip(b"\0"):
             return

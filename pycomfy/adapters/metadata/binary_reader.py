@@ -7,8 +7,11 @@ from typing import BinaryIO
 MAX_PIECE = 64 * 1024 * 1024
 MAX_PIECES = 100_000
 
+KEYS = ("workflow", "prompt", "pycomfy")
+"""The texts that are looked for; the last says which version made the file."""
+
 Texts = dict[str, bytes]
-"""The texts found in a file: `workflow` and `prompt`, as the bytes of their JSON."""
+"""The texts found in a file, by those of `KEYS` that it has, as the bytes of their JSON."""
 
 
 class Malformed(Exception):
@@ -58,12 +61,12 @@ class Reader:
 
 
 def add_text(texts: Texts, key: str, value: bytes) -> None:
-    """Add `value` if `key` is "workflow" or "prompt", and it is the first that is not empty.
+    """Add `value` if `key` is one of `KEYS`, and it is the first that is not empty.
 
     A string of JSON that contains JSON becomes what it contains: VideoHelperSuite wrote prompts so in 2026.
     """
     key = key.lower()
-    if key in ("workflow", "prompt") and value.strip(b" \0") and key not in texts:
+    if key in KEYS and value.strip(b" \0") and key not in texts:
         texts[key] = _unquote(value.strip(b" \0"))
 
 
@@ -75,10 +78,10 @@ def add_prefixed(texts: Texts, value: bytes) -> None:
 
 
 def add_object(texts: Texts, value: object) -> None:
-    """Add `workflow` and `prompt` of a JSON object; each is a string of JSON, or JSON itself."""
+    """Add those of `KEYS` that a JSON object has; each is a string of JSON, or JSON itself."""
     if not isinstance(value, dict):
         return
-    for key in ("workflow", "prompt"):
+    for key in KEYS:
         found = value.get(key)
         if isinstance(found, str):
             add_text(texts, key, found.encode(errors="replace"))
@@ -98,7 +101,7 @@ def add_comment(texts: Texts, text: bytes) -> None:
         add_object(texts, value)
     except (ValueError, RecursionError):
         return
-    if isinstance(value, dict) and not texts:
+    if isinstance(value, dict) and not texts.keys() & {"workflow", "prompt"}:
         if isinstance(value.get("nodes"), list):
             add_text(texts, "workflow", text)
         elif value and all(isinstance(v, dict) and "class_type" in v for v in value.values()):

@@ -48,12 +48,7 @@ def _find(file: BinaryIO, *, where: str) -> bytes:
             raise BadWorkflow(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give a workflow")
         return _find_in_text(file.read(), where)
     name, parse = parser
-    texts: Texts = {}
-    malformed = False
-    try:
-        parse(reader, texts)
-    except Malformed:
-        malformed = True
+    texts, malformed = _parse(parse, reader)
     found = texts.get("workflow", texts.get("prompt"))
     if found is None and parse is read_svg and reader.size <= MAX_BYTES:
         reader.seek(0)
@@ -70,6 +65,26 @@ def _find(file: BinaryIO, *, where: str) -> bytes:
             fix="give the file as ComfyUI saved it: programs and sites that convert images drop the workflow",
         )
     return found
+
+
+def find_maker(file: BinaryIO) -> tuple[str, Texts]:
+    """Return the format of a media file, "" if it is unknown, and the texts in it, which may be anybody's. `file` must
+    be seekable; what is malformed in it is left out."""
+    reader = Reader(file)
+    head = reader.read(min(64, reader.size))
+    reader.seek(0)
+    parser = _parser(head)
+    return ("", {}) if parser is None else (parser[0], _parse(parser[1], reader)[0])
+
+
+def _parse(parse: Parser, reader: Reader) -> tuple[Texts, bool]:
+    """Return the texts in a file, and whether it is malformed behind them."""
+    texts: Texts = {}
+    try:
+        parse(reader, texts)
+    except Malformed:
+        return texts, True
+    return texts, False
 
 
 def _find_in_text(data: bytes, where: str) -> bytes:

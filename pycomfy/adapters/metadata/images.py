@@ -6,6 +6,7 @@ import struct
 import zlib
 
 from pycomfy.adapters.metadata.binary_reader import (
+    KEYS,
     MAX_PIECE,
     Malformed,
     Reader,
@@ -38,7 +39,7 @@ def read_png(file: Reader, texts: Texts) -> None:
             data = file.read(length)
             name, _, value = data.partition(b"\0")
             key = name.decode("latin-1")
-            if key.lower() in ("workflow", "prompt"):
+            if key.lower() in KEYS:
                 key = key if key.islower() else key.upper()
                 if kind == b"zTXt":
                     compressed[key] = value[1:]
@@ -97,7 +98,7 @@ def read_webp(file: Reader, texts: Texts) -> None:
 def read_jpeg(file: Reader, texts: Texts) -> None:
     """Read EXIF in `APP1`, and comments."""
     file.skip(2)
-    while file.remaining() >= 4 and len(texts) < 2:
+    while file.remaining() >= 4 and len(texts) < len(KEYS):
         mark, kind = file.unpack(">BB")
         if mark != 0xFF or kind in (0xD9, 0xDA):
             return
