@@ -37,13 +37,17 @@
           build-system = [ pkgs.python311Packages.hatchling ];
           dependencies = builtins.attrValues {
             inherit (pkgs.python311Packages)
+              aiohttp
+              blake3
               fastapi
               gitpython
               httpx
               jinja2
               packaging
               platformdirs
+              prometheus-client
               pydantic
+              python-multipart
               pyyaml
               rich
               sqlite-utils

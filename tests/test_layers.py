@@ -32,6 +32,9 @@ BELOW = {
 }
 """What each layer may import of the package beside itself. The package's own `__init__` is the door to `services`."""
 
+INTO_THE_GATEWAY = "services/api_description.py"
+"""The one module that imports the gateway, to print the document that it serves. Otherwise it runs in images only."""
+
 EVERYTHING: frozenset[str] | None = None
 
 CORE_STANDARD_LIBRARY: dict[str, frozenset[str] | None] = {
@@ -138,6 +141,8 @@ def test_imports_run_downwards() -> None:
             package, _, rest = source.partition(".")
             target = (rest or name).partition(".")[0]
             allowed = (module.layer, *BELOW[module.layer])
+            if target == "gateway" and module.path == INTO_THE_GATEWAY:
+                continue
             if package == "pycomfy" and target not in allowed:
                 wrong.append(f"{module.path}:{line} imports {source} {name}")
     assert wrong == []

@@ -46,9 +46,6 @@ from .startup import Startup, read_warm_up
 
 log = logging.getLogger(__name__)
 
-DRAIN_LIMIT = 20.0
-"""Seconds that running jobs get when the gateway is stopped; those that are not done wait for the next start."""
-
 
 def run(places: Places, *, until_eof: bool = False) -> int:
     """Exit status 0 after SIGTERM, 1 if the container or its settings do not let it start."""
@@ -133,11 +130,13 @@ def _plan_server(gateway: Gateway) -> uvicorn.Config:
 
 
 async def _drain(gateway: Gateway) -> None:
-    """Take no more jobs, and let those that run end, as far as there is time."""
-    log.info("stopping: running jobs get %.0f s", DRAIN_LIMIT)
+    """Take no more jobs, and let those that run end, as far as there is time; those that are not done wait for the next
+    start."""
+    limit = gateway.settings.drain
+    log.info("stopping: running jobs get %.0f s", limit)
     gateway.draining = gateway.dispatcher.draining = True
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_LIMIT):
+        async with asyncio.timeout(limit):
             while gateway.dispatcher.running:
                 await asyncio.sleep(0.05)
 

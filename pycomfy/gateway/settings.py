@@ -91,6 +91,9 @@ class Settings(BaseModel):
     workers: str = Field(
         "auto", pattern=r"^(auto|[1-9][0-9]{0,2})$", description="ComfyUIs: a number, or auto for one for each GPU"
     )
+    drain: float = Field(
+        20, ge=0, le=86_400, description="seconds that running jobs get when the gateway is stopped; the others wait"
+    )
     hang_limit: float = Field(120, gt=0, description="seconds without any answer after which ComfyUI is started again")
     fetch_models: bool = Field(False, description="download models that are missing, and verify them")
     warmup: str = Field("", description="1: run the workflow once before ready; or a file with a graph")
