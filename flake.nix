@@ -51,6 +51,7 @@
               pyyaml
               rich
               sqlite-utils
+              standardwebhooks
               tomlkit
               typer
               uv
