@@ -268,11 +268,12 @@ async def test_large_events_are_bounded_by_their_bytes() -> None:
 async def test_ended_jobs_are_forgotten_first_and_a_reader_in_them_gets_the_record_and_the_end() -> None:
     hub = Hub(HubLimits(jobs=3))
     hub.publish("lives", "output", {"n": 0})
+    seen = hub.last_id
     slow = hub.subscribe("ended")
     hub.publish("ended", "status", {"n": 1}, final=True)
     for n in range(3):
         hub.publish(f"job-{n}", "status", {"n": n}, final=True)
-    with hub.subscribe("lives", after=hub.last_id) as reader:
+    with hub.subscribe("lives", after=seen) as reader:
         hub.publish("lives", "output", {"n": 1})
         assert names(drain(reader)) == ["output"]
     assert names([event async for event in slow]) == ["snapshot"]
