@@ -10,6 +10,10 @@ HEAD_LIMIT = 30.0
 """Seconds in which a request's address and headers must be there, from the first byte of the connection or, on one
 that is used again, of the request."""
 
+LINGER = 1.0
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
 
 def limit_http(max_header: int) -> type[HttpToolsProtocol]:
     """The protocol for requests whose address and headers have at most so many bytes."""
@@ -20,6 +24,7 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
         def __init__(self, config: Config, *more: Any, **named: Any) -> None:
             super().__init__(config, *more, **named)
             self._head = 0
+            self._refused = False
             self._timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,21 +46,30 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             self._head = 0
             if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > max_header:
                 self._refuse()
-                raise ValueError("the head is too long")
+                raise ValueError("the head is too long")  # ends the parser
             super().on_headers_complete()
 
         def data_received(self, data: bytes) -> None:
+            if self._refused:
+                return
             before = self._head
             super().data_received(data)
-            if self._head and not self.transport.is_closing():
+            if self._head and not self._refused:
                 # Still no end of the head: all of this was of it, but for what may have been a body's end before.
                 self._head = before + len(data) if before else 1
                 if self._head > max_header:
                     self._refuse()
 
+        def send_400_response(self, msg: str) -> None:
+            if not self._refused:
+                super().send_400_response(msg)
+
         def _refuse(self) -> None:
-            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
-            self.transport.close()
+            self._stop()
+            self._refused = True
+            self.transport.write(_TOO_LARGE)
+            # Closed at once, with something unread, the answer would be lost on the way.
+            self._timer = self.loop.call_later(LINGER, self.transport.close)
 
         def _stop(self) -> None:
             if self._timer is not None:

@@ -144,6 +144,28 @@ async def _drain(gateway: Gateway) -> None:
 @contextlib.asynccontextmanager
 async def open_gateway(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     """A gateway with its ComfyUIs starting and its stores put right."""
+    async with assemble(machine, gate) as gateway:
+        webhooks = gateway.webhooks = make_webhooks(gateway)
+        await put_right(gateway)
+        tasks = [
+            *(asyncio.create_task(instance.keep_running()) for instance in gateway.instances),
+            *(asyncio.create_task(gateway.dispatcher.serve(instance)) for instance in gateway.instances),
+            asyncio.create_task(keep_house(gateway)),
+            asyncio.create_task(webhooks.serve()),
+            asyncio.create_task(gateway.startup.run()),
+        ]
+        try:
+            yield gateway
+        finally:
+            # Jobs first: each is given back before its ComfyUI goes.
+            for task in reversed(tasks):
+                task.cancel()
+                await asyncio.wait({task})
+
+
+@contextlib.asynccontextmanager
+async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
+    """The parts of a gateway, of which nothing runs yet."""
     settings, places = gate.settings, machine.workers[0].places
     project = read_project(places)
     hub = Hub()
@@ -204,38 +226,23 @@ async def open_gateway(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
         startup = Startup(settings, project, places, instances, dispatcher.gate)
         outside = Outside(Trusted.parse(settings.webhook_hosts), settings.webhook_http)
         gateway = Gateway(
-            settings,
-            project,
-            store,
-            assets,
-            hub,
-            live,
-            dispatcher,
-            instances,
-            places.data,
-            fetcher,
-            startup,
-            gate,
-            metrics,
-            lines,
-            outside,
+            settings=settings,
+            project=project,
+            store=store,
+            assets=assets,
+            hub=hub,
+            live=live,
+            dispatcher=dispatcher,
+            instances=instances,
+            data=places.data,
+            fetcher=fetcher,
+            startup=startup,
+            gate=gate,
+            metrics=metrics,
+            lines=lines,
+            outside=outside,
         )
-        gateway.webhooks = make_webhooks(gateway)
-        await put_right(gateway)
-        tasks = [
-            *(asyncio.create_task(instance.keep_running()) for instance in instances),
-            *(asyncio.create_task(dispatcher.serve(instance)) for instance in instances),
-            asyncio.create_task(keep_house(gateway)),
-            asyncio.create_task(gateway.webhooks.serve()),
-            asyncio.create_task(startup.run()),
-        ]
-        try:
-            yield gateway
-        finally:
-            # Jobs first: each is given back before its ComfyUI goes.
-            for task in reversed(tasks):
-                task.cancel()
-                await asyncio.wait({task})
+        yield gateway
 
 
 def _make_storage(settings: Settings) -> Storage | None:

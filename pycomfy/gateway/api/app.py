@@ -64,8 +64,8 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
             allow_headers=("*",),
             expose_headers=GIVEN,
         )
-    app.add_middleware(StrictHeaders)
     app.add_middleware(Observe, render=render_problem)
+    app.add_middleware(StrictHeaders)
     _add_errors(app)
     app.openapi = lambda: document(app, project)  # type: ignore[method-assign]
     return app

@@ -1,6 +1,6 @@
 """What every request passes, from the outside in, without a buffer in between: streams stay streams.
 
-`Observe` (ids, counts, failures), `StrictHeaders`, CORS, `Access` (the gate), `BodyLimit`.
+`StrictHeaders`, `Observe` (ids, counts, failures), CORS, `Access` (the gate), `BodyLimit`.
 """
 
 import asyncio
