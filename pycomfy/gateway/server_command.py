@@ -174,9 +174,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     def find_job(instance: str) -> str | None:
         return next((r.job.id for r in dispatcher.running.values() if r.job.worker == instance), None)
 
-    lines = ComfyLines(
-        settings.log_lines, find_job, lambda job: tuple(filter(None, dispatcher.secrets.get(job, {}).values()))
-    )
+    lines = ComfyLines(settings.log_lines, find_job, lambda job: dispatcher.find_secrets(job))
     instances = [
         Instance(
             worker.name,
@@ -191,6 +189,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     limits = StoreSettings(
         max_queued=settings.max_queued,
         max_attempts=settings.max_attempts,
+        durable=settings.durable,
         retention=timedelta(seconds=settings.keep_results),
     )
     async with contextlib.AsyncExitStack() as stack:

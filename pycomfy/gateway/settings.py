@@ -85,6 +85,11 @@ class Settings(BaseModel):
     max_queued: int = Field(1000, gt=0, description="jobs that may wait; more are refused with 429")
     job_timeout: float = Field(3600, gt=0, description="seconds after which a job expires, waiting included")
     max_attempts: int = Field(3, ge=1, description="starts of a job whose ComfyUI died")
+    durable: Literal["all", "accepted", "none"] = Field(
+        "accepted",
+        description="what waits for the disk: each change of a job, its acceptance only, or nothing; all survive a"
+        " kill, and after a loss of power a job that had ended may run again",
+    )
     keep_results: float = Field(86_400, ge=60, description="seconds that a job and its outputs are kept after its end")
     keep_bytes: int = Field(20 << 30, gt=0, description="bytes of kept outputs and inputs; the oldest go first")
 

@@ -1,6 +1,7 @@
 """From a request to jobs that are durably queued: the same checks for both faces."""
 
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from ..graph.affinity import find_affinity
 from ..graph.assets import AssetProblem, check_references, list_assets
 from ..graph.policy import EditorFormat, NodeProblem, find_problems
 from ..jobs.model import Job, JobRequest
-from ..jobs.store import BatchTooLarge, QueueFull, StoreFull
+from ..jobs.store import BatchTooLarge, QueueFull, StoreFull, StoreUnavailable
 from .problem import ApiProblem
 from .state import Gateway
 
@@ -30,24 +31,55 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
     """Accept all or none. Raises `ApiProblem`, and `KeyReuse` for the face to answer."""
     if gateway.draining:
         raise ApiProblem(503, "unavailable", "this gateway is being stopped", retry_after=10)
-    for submission in submissions:
-        await _check(gateway, submission)
+    files = {asset for submission in submissions for asset in list_assets(submission.request.graph)}
+    call = str(uuid.uuid4())
+    gateway.assets.hold(call, files)
     try:
-        jobs = await gateway.store.add([_complete(gateway, submission.request) for submission in submissions])
-    except QueueFull as e:
-        raise ApiProblem(429, "queue_full", "too many jobs are waiting", retry_after=e.retry_after) from e
-    except BatchTooLarge as e:
-        raise ApiProblem(422, "batch_too_large", str(e)) from e
-    except StoreFull as e:
-        raise ApiProblem(507, "storage_full", "there is no space left to record the job") from e
-    for job, submission in zip(jobs, submissions, strict=True):
-        gateway.assets.hold(job.id, list_assets(job.request.graph))
-        if submission.secrets:
-            gateway.dispatcher.secrets[job.id] = dict(submission.secrets)
-        gateway.live.status(job)
+        for submission in submissions:
+            await _check(gateway, submission)
+        jobs = await _add(gateway, submissions)
+        for job in jobs:
+            if files:
+                gateway.assets.hold(job.id, list_assets(job.request.graph))
+                # It may have ended already, and then nobody else lets them go.
+                if (now := await gateway.store.get(job.id)) is None or now.is_terminal:
+                    gateway.assets.release(job.id)
+            gateway.live.status(job)
+    finally:
+        gateway.assets.release(call)
     about = {"job": jobs[0].id} if len(jobs) == 1 else {"batch": jobs[0].request.batch}
     log.info("%d job%s accepted", len(jobs), "s" * (len(jobs) > 1), extra={**about, "caller": jobs[0].request.owner})
     return jobs
+
+
+async def _add(gateway: Gateway, submissions: Sequence[Submission]) -> list[Job]:
+    """Raises as `submit` does. Secrets are there before the jobs are: one may start at once."""
+    requests = [_complete(gateway, submission.request) for submission in submissions]
+    for at, submission in enumerate(submissions):
+        if submission.secrets:
+            name = str(uuid.uuid4())
+            requests[at] = requests[at].model_copy(update={"secret": name})
+            gateway.dispatcher.secrets[name] = dict(submission.secrets)
+    try:
+        return await gateway.store.add(requests)
+    except BaseException as e:
+        for request in requests:
+            gateway.dispatcher.secrets.pop(request.secret or "", None)
+        raise _explain(e) from e
+
+
+def _explain(error: BaseException) -> BaseException:
+    """The answer for a job that was not accepted; other errors are as they are."""
+    match error:
+        case QueueFull():
+            return ApiProblem(429, "queue_full", "too many jobs are waiting", retry_after=error.retry_after)
+        case BatchTooLarge():
+            return ApiProblem(422, "batch_too_large", str(error))
+        case StoreFull():
+            return ApiProblem(507, "storage_full", "there is no space left to record the job")
+        case StoreUnavailable():
+            return ApiProblem(503, "unavailable", "jobs cannot be recorded now", retry_after=10)
+    return error
 
 
 def _complete(gateway: Gateway, request: JobRequest) -> JobRequest:

@@ -102,8 +102,8 @@ class Running:
 
 @dataclass
 class Dispatcher:
-    """One loop for each instance. `secrets` holds what must not be stored, by job; `describe` gives the `extra_pnginfo`
-    of a job; `on_end` is told of every job that ended here."""
+    """One loop for each instance. `secrets` holds what must not be stored, by the name that a request has for it;
+    `describe` gives the `extra_pnginfo` of a job; `on_end` is told of every job that ended here."""
 
     store: JobStore
     live: Live
@@ -141,6 +141,11 @@ class Dispatcher:
             self._affinity[instance.name] = job.request.affinity
             await self._run(instance, job, folder)
 
+    def find_secrets(self, job: str) -> tuple[str, ...]:
+        """What must not be shown of a job that runs."""
+        running = self.running.get(job)
+        return tuple(self.secrets.get((running.job.request.secret if running else None) or "", {}).values())
+
     def cancel(self, job: str) -> None:
         """End it at once if it runs here; the store knows already that it is canceling."""
         if job in self.running:
@@ -175,14 +180,14 @@ class Dispatcher:
         self.live.status(job)
         if not job.is_terminal:
             return
-        self.secrets.pop(job.id, None)
+        self.secrets.pop(job.request.secret or "", None)
         log.info("job ended", extra={"job": job.id, "state": job.state, "attempt": job.attempt})
         if self.on_end is not None:
             await self.on_end(job)
 
     async def _attempt(self, instance: Instance, running: Running, folder: OutputFolder) -> Job | None:
         job = running.job
-        if job.request.needs_secret and job.id not in self.secrets:
+        if job.request.secret is not None and job.request.secret not in self.secrets:
             error = JobError(code="secret_lost", message="the key that came with the job is not kept over a restart")
             return await self._finish(running, "failed", error)
         try:
@@ -245,7 +250,7 @@ class Dispatcher:
 
         deadline = asyncio.create_task(self._halt_at_deadline(running))
         try:
-            extra = {**self.describe(job), **self.secrets.get(job.id, {})}
+            extra = {**self.describe(job), **self.secrets.get(job.request.secret or "", {})}
             return await instance.run(tracker, extra, tell, running.stop)
         finally:
             deadline.cancel()

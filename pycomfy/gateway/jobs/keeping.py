@@ -8,7 +8,7 @@ from ..assets.convert import SUFFIXES, convert_image
 from ..assets.model import Asset, AssetError, NewAsset
 from ..assets.storage import Storage
 from ..assets.store import AssetStore
-from ..graph.assets import Stager
+from ..graph.assets import Stager, list_assets
 from ..places import Places
 from ..project import Project
 from .dispatch import JobFailed, Kept, NotKept
@@ -112,11 +112,13 @@ class GraphStager:
     """Brings the files of a graph into ComfyUI's input folder for as long as its job runs."""
 
     def __init__(self, assets: AssetStore, places: Places) -> None:
+        self._assets = assets
         self._files = Stager(assets, places.input)
         self._files.clean()
 
     async def stage(self, job: Job) -> Mapping[str, Any]:
-        """Raises `JobFailed`."""
+        """Raises `JobFailed`. What the job made and needs is kept until it ends, however full the disk becomes."""
+        self._assets.hold(job.id, list_assets(job.request.graph))
         try:
             return await self._files.stage(job.id, job.request.graph, owner=job.request.owner)
         except (AssetError, OSError, ValueError) as e:

@@ -94,8 +94,8 @@ class JobRequest(_Model):
     webhook: Webhook | None = None
     traceparent: str | None = None
     affinity: str = ""
-    needs_secret: bool = False
-    """Whether it came with a secret, which does not survive a restart."""
+    secret: str | None = None
+    """The name of what came with it and must not be stored: it is in memory only, and does not survive a restart."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """How outputs are to be converted or stored."""

@@ -151,7 +151,7 @@ def run_arguments(data: bytes, folder: Path) -> None:
         if isinstance(text, str) and find_source(parameter, text) is None:
             read[parameter.name] = read_value(parameter, text)
     checked = check_arguments(interface, read)
-    with suppress(KeyError, TypeError, AttributeError):  # a prompt is read where it was built
+    with suppress(KeyError, TypeError, AttributeError, ValueError):  # a prompt is read where it was built
         apply_arguments(filled, interface, checked)
 
 

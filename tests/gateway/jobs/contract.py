@@ -73,7 +73,7 @@ class JobStoreContract:
             webhook=Webhook(url="https://example.org/hook"),
             traceparent="00-1",
             affinity="flux",
-            needs_secret=True,
+            secret="a name",
             options={"convert": "webp"},
         )
         (job,) = await store.add([asked])

@@ -24,7 +24,7 @@ def stream_events(gateway: Gateway, request: Request, caller: Caller, job: Job) 
             state = record.state if record is not None else "expired"
             position = await gateway.store.position(job.id) if state == "queued" else None
             return _frame("status", {"status": state, "queue_position": position})
-        return event.encoded("v2", lambda event: _encode(gateway, base, job.id, event))
+        return event.encoded(base, lambda event: _encode(gateway, base, job.id, event))
 
     return sse_response(gateway, caller, follow(gateway, job.id, write))
 

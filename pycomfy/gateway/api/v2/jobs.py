@@ -49,7 +49,6 @@ async def post_job(
         idempotency_key=key,
         metadata=body.metadata,
         traceparent=request.headers.get("traceparent"),
-        needs_secret=body.extra_data is not None and body.extra_data.api_key_comfy_org is not None,
     )
     secrets = body.extra_data.model_dump(exclude_none=True) if body.extra_data is not None else {}
     try:
