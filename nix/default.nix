@@ -80,13 +80,19 @@ let
       };
       to = "opt/pycomfy/${name}";
     }) own;
+  # Without the pins of its packages: in the image they are the lock's.
   gateway = {
     kind = "tree";
     owner = "gateway";
     path = builtins.path {
       name = "gateway";
       path = project + "/gateway";
-      filter = path: _: baseNameOf path != "__pycache__";
+      filter =
+        path: _:
+        !builtins.elem (baseNameOf path) [
+          "__pycache__"
+          "requirements.txt"
+        ];
     };
     prefix = "opt/pycomfy/gateway";
   };

@@ -57,6 +57,7 @@ def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -
         "opt/gateway/lib/python3.11/site-packages/gatewaykit/__init__.py",
         "opt/gateway/lib/python3.11/site-packages/gatewaykit/__pycache__/__init__.cpython-311.pyc",
     } <= gateway.keys()
+    assert "opt/pycomfy/gateway/requirements.txt" not in gateway
     assert gateway["opt/gateway/bin/python"].linkname == "/usr/bin/python3.11"
     others = {name for layer in image.layer_names if layer != "gateway" for name in names_in(oci, layer)}
     assert not [name for name in others if "gateway" in name]
