@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .files import names_foreign_file
+
 Policy = Literal["fixed", "nodes", "any"]
 
 MAX_NODES = 10_000
@@ -66,6 +68,8 @@ def _problems(
             if entry["class_type"] not in allowed:
                 text = f"{entry['class_type']} is not among the node types of this workflow"
                 yield NodeProblem(node, "", "node_type_not_allowed", text)
+    if policy != "any":
+        yield from _foreign_files(graph, own or {}, node_types)
     if node_types is not None and not any(_is_output(entry, node_types) for entry in graph.values()):
         yield NodeProblem("", "", "no_outputs", "the graph has no node that returns anything")
 
@@ -109,6 +113,30 @@ def _required(kind: str, node_types: Mapping[str, Any] | None) -> list[str]:
 def _is_output(entry: Mapping[str, Any], node_types: Mapping[str, Any]) -> bool:
     described = node_types.get(str(entry.get("class_type")))
     return isinstance(described, Mapping) and bool(described.get("output_node"))
+
+
+def _foreign_files(
+    graph: Mapping[str, Any], own: Mapping[str, Any], node_types: Mapping[str, Any] | None
+) -> Iterator[NodeProblem]:
+    """Values that name files which are neither the workflow's own, nor offered, nor brought along."""
+    known = [(e.get("class_type"), e.get("inputs", {})) for e in own.values() if isinstance(e, Mapping)]
+    for node, entry in graph.items():
+        kind = entry["class_type"]
+        for name, value in entry.get("inputs", {}).items():
+            if link_source(value) is not None or any(k == kind and inputs.get(name) == value for k, inputs in known):
+                continue
+            if names_foreign_file(value, _describe(kind, name, node_types)):
+                text = f"{name} of node {node} takes one of its choices, or a file that you bring"
+                yield NodeProblem(node, name, "file_not_allowed", text)
+
+
+def _describe(kind: str, name: str, node_types: Mapping[str, Any] | None) -> Any:
+    described = (node_types or {}).get(kind)
+    inputs = described.get("input") if isinstance(described, Mapping) else None
+    for group in inputs.values() if isinstance(inputs, Mapping) else ():
+        if isinstance(group, Mapping) and name in group:
+            return group[name]
+    return None
 
 
 def _differences(graph: Mapping[str, Any], own: Mapping[str, Any] | None) -> Iterator[NodeProblem]:
