@@ -7,11 +7,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match, Route
 
 from ..graph.interface import Interface
 from ..project import Project
 from ..settings import Settings
 from .health import router as health_router
+from .invalid import explain_request
 from .metrics import router as metrics_router
 from .middleware import Access, BodyLimit, Observe, StrictHeaders
 from .openapi import document
@@ -83,10 +85,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        problems = [_explain(e) for e in error.errors()[:50]]
-        first = problems[0]
-        message = f"{first['field']}: {first['detail']}" if first["field"] else str(first["detail"])
-        return render_problem(request, ApiProblem(422, "invalid_request", message, details={"errors": problems}))
+        return render_problem(request, explain_request(error))
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
@@ -94,6 +93,8 @@ def _add_errors(app: FastAPI) -> None:
         code = codes.get(error.status_code, "invalid_request" if error.status_code < 500 else "upstream_error")
         response = render_problem(request, ApiProblem(error.status_code, code, str(error.detail)))
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_find_methods(app, request))
         return response
 
     @app.exception_handler(Exception)
@@ -102,9 +103,10 @@ def _add_errors(app: FastAPI) -> None:
         return render_problem(request, ApiProblem(500, "upstream_error", "the gateway failed; its log says why"))
 
 
-def _explain(error: dict[str, object]) -> dict[str, object]:
-    """One thing that is wrong with a request; the pointer is into its body."""
-    place = error["loc"] if isinstance(error["loc"], tuple) else ()
-    path = [str(part) for part in place[1:]]
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
-    return {"pointer": pointer, "field": ".".join(path), "detail": error["msg"], "code": error["type"]}
+def _find_methods(app: FastAPI, request: Request) -> list[str]:
+    """All methods of a path: each has a route of its own, and Starlette tells those of the first."""
+    methods: set[str] = set()
+    for route in app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE:
+            methods |= route.methods or set()
+    return sorted(methods)

@@ -30,11 +30,9 @@ from .access import Gate
 
 
 class Fetcher(Protocol):
-    """Brings files in from outside: from an address, or out of a data URI. Both raise `AssetError`, `ValueError`."""
+    """Brings files in from outside: from an address, or out of a data URI. Raises `AssetError`, `ValueError`."""
 
     async def fetch(self, url: str, new: NewAsset, *, sha256: str | None = None) -> Asset: ...
-
-    async def read_data_uri(self, uri: str, new: NewAsset) -> Asset: ...
 
 
 @dataclass

@@ -13,6 +13,9 @@ def find_refusals(body: Any, prompt: dict[str, Any]) -> list[Event]:
     for node, found in (body.get("node_errors") or {}).items():
         for e in found.get("errors") or []:
             head = {**about(prompt, str(node)), "details": str(e.get("details") or "")}
+            extra = e.get("extra_info")
+            if isinstance(extra, dict) and isinstance(extra.get("input_name"), str):
+                head["input"] = extra["input_name"]
             events.append(error(str(e.get("type") or "invalid"), str(e.get("message") or "invalid"), **head))
     whole = body.get("error")
     if not events:

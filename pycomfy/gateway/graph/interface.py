@@ -5,10 +5,19 @@ pycomfy makes the interface and reads it, too: this is its one definition.
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    create_model,
+)
 
 ParameterType = Literal[
     "text", "integer", "number", "boolean", "choice", "image", "video", "audio", "3d", "file", "json"
@@ -136,6 +145,17 @@ def _refuse_boolean(value: object) -> object:
     return value
 
 
+def _refuse_below(least: int) -> Callable[[int], int]:
+    """Refuse seeds between -1 and the least that the node takes."""
+
+    def check(value: int) -> int:
+        if -1 < value < least:
+            raise ValueError(f"Input should be -1, or greater than or equal to {least}")
+        return value
+
+    return check
+
+
 def _annotation(parameter: Parameter, files: Any, *, seeds: bool) -> Any:
     extra: dict[str, JsonValue] = {"x-type": parameter.type}
     if parameter.type in FILE_TYPES and files is str:
@@ -163,6 +183,8 @@ def _annotation(parameter: Parameter, files: Any, *, seeds: bool) -> Any:
                 **description,
             )
             kind: Any = Annotated[int, limits, BeforeValidator(_refuse_boolean)]
+            if drawn and least is not None and least > 0:
+                kind = Annotated[kind, AfterValidator(_refuse_below(least))]
         case "number":
             low, high = _finite(parameter.minimum), _finite(parameter.maximum)
             limits = Field(ge=low, le=high, allow_inf_nan=False, **description)

@@ -406,6 +406,7 @@ def explain(rejected: Rejected, graph: Mapping[str, Any]) -> JobError:
         code=code,
         message=f"{kind}: {text}" if code == "node_execution_error" else text,
         node=str(node) if node else None,
+        input=str(first["input"]) if first.get("input") else None,
         class_type=str(first.get("class_type") or "") or None,
         traceback=str(first["traceback"]) if first.get("traceback") else None,
     )

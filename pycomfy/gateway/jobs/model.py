@@ -59,13 +59,13 @@ class Output(_Model):
 
 
 class JobError(_Model):
-    """Why a job failed. `parameter` is the input of the interface whose value was wrong, where that is known."""
+    """Why a job failed. `input` is the node's input that had a wrong value, where that is known."""
 
     code: str
     message: str
     node: str | None = None
     class_type: str | None = None
-    parameter: str | None = None
+    input: str | None = None
     traceback: str | None = None
 
 

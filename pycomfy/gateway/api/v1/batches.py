@@ -12,10 +12,12 @@ from ...graph.interface import Interface
 from ...jobs.model import Job
 from ...jobs.store import JobFilter
 from ..access import Authenticated
+from ..invalid import explain_errors
 from ..problem import ApiProblem, not_found
 from ..state import Gateway, State
 from ..submission import Submission, submit
 from . import model
+from .inputs import Intake
 from .jobs import all_over, count_states, plan_job
 from .render import render_job
 from .responses import ERRORS, SUBMIT_ERRORS, json_response
@@ -49,7 +51,8 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         """Queue a job for each of `inputs`, times each combination of `sweep`; all or none are accepted."""
         batch = str(uuid.uuid4())
         sets = [_check(models, index, values) for index, values in enumerate(_combine(body))]
-        wanted = [await plan_job(gateway, interface, caller, body, inputs) for inputs in sets]
+        intake = Intake(gateway, interface, caller)
+        wanted = [await plan_job(intake, body, inputs) for inputs in sets]
         traceparent = request.headers.get("traceparent")
         labelled = [job.model_copy(update={"batch": batch, "traceparent": traceparent}) for job in wanted]
         jobs = await submit(gateway, [Submission(job, trusted=True) for job in labelled])
@@ -88,32 +91,40 @@ def _check(models: model.TypedModels, index: int, values: Mapping[str, Any]) -> 
     try:
         return models.inputs.model_validate(values)
     except ValidationError as e:
-        first = e.errors(include_url=False)[0]
-        name = "/".join(map(str, first["loc"]))
-        raise ApiProblem(
-            422, "invalid_request", f"job {index}: {name}: {first['msg']}", pointer=f"/sweep/{name}"
-        ) from e
+        # Each of `inputs` was checked before: it is a value of the sweep.
+        found = [{**error, "loc": ("body", "sweep", *error["loc"])} for error in e.errors(include_url=False)]
+        entries = explain_errors(found, {"sweep": values})
+        first = entries[0]
+        name = str(first["pointer"]).removeprefix("/sweep/")
+        message = f"job {index}: {name}: {first['detail']}"
+        raise ApiProblem(422, "invalid_request", message, details={"errors": entries}) from e
 
 
 def _combine(body: Any) -> Iterator[dict[str, Any]]:
     """The inputs of each job. Raises `ApiProblem` for too many."""
-    axes = {name: _values(axis) for name, axis in body.sweep.items()}
+    axes = {name: _values(name, axis) for name, axis in body.sweep.items()}
     count = max(len(body.inputs), 1)
     for values in axes.values():
         count *= len(values)
-    if count > MAX_JOBS or (not body.inputs and not axes):
-        message = f"a batch has 1 to {MAX_JOBS} jobs, this one {count if body.inputs or axes else 0}"
+    count = count if body.inputs or axes else 0
+    if not 0 < count <= MAX_JOBS:
+        message = f"a batch has 1 to {MAX_JOBS} jobs, this one {count}"
         raise ApiProblem(422, "batch_too_large", message, pointer="/sweep" if axes else "/inputs")
     base = [model_.model_dump(by_alias=True, exclude_unset=True) for model_ in body.inputs] or [{}]
     for inputs, combination in itertools.product(base, itertools.product(*axes.values())):
         yield {**inputs, **dict(zip(axes, combination, strict=True))}
 
 
-def _values(axis: Any) -> list[Any]:
+def _values(name: str, axis: Any) -> list[Any]:
     if not isinstance(axis, model.Sweep):
         return list(axis)
-    steps = int((axis.stop - axis.start) / axis.step + 1e-9) + 1
-    if not 0 < steps <= MAX_JOBS:
-        raise ApiProblem(422, "batch_too_large", f"a range has 1 to {MAX_JOBS} values", pointer="/sweep")
-    values = [axis.start + i * axis.step for i in range(steps)]
-    return [int(value) if float(value).is_integer() else round(value, 12) for value in values]
+    steps = (axis.stop - axis.start) / axis.step
+    if not 0 <= steps + 1e-9 < MAX_JOBS:  # infinity, too
+        message = f"a range has 1 to {MAX_JOBS} values"
+        raise ApiProblem(422, "batch_too_large", message, pointer=f"/sweep/{_escape(name)}")
+    values = [axis.start + i * axis.step for i in range(int(steps + 1e-9) + 1)]
+    return [int(value) if value.is_integer() else round(value, 12) for value in values]
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

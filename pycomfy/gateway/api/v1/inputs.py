@@ -1,53 +1,106 @@
-"""Files among the inputs: an id, an address or a data URI becomes an asset, and a reference in the graph."""
+"""Values that are given by name: seeds are drawn, texts expanded, and files become references in the graph."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
+from ...assets.data_uri import is_data_uri
 from ...assets.model import Asset, AssetError, NewAsset
 from ...graph.assets import REFERENCE
-from ...graph.interface import FILE_TYPES, Interface
+from ...graph.interface import FILE_TYPES, Interface, given_values
+from ...graph.seeds import draw_seeds
+from ...graph.texts import TextTooLong, expand_values, find_marked
 from ..access import Caller
 from ..problem import ApiProblem
 from ..state import Gateway
 from ..v2.assets import explain
 from .model import FileFromUrl
 
+STARTING_LIMIT = 30.0
+"""Seconds that a text with choices may wait for ComfyUI to say which of its inputs have any."""
 
-async def take_files(
-    gateway: Gateway, interface: Interface, caller: Caller, values: Mapping[str, Any]
-) -> dict[str, Any]:
-    """`values` with a reference in place of each file. Raises `ApiProblem` with the input's JSON Pointer."""
-    taken = dict(values)
-    for parameter in interface.parameters:
-        if parameter.type not in FILE_TYPES or taken.get(parameter.name) is None:
-            continue
-        value = taken[parameter.name]
-        if value == parameter.default:
-            continue  # the workflow's own file, which is in the image or in its input folder
-        pointer = f"/inputs/{parameter.name}"
+
+@dataclass(frozen=True)
+class Taken:
+    """`reported` is what the job's record shows, `values` what goes into the graph."""
+
+    reported: dict[str, Any]
+    values: dict[str, Any]
+
+
+@dataclass
+class Intake:
+    """Takes the inputs of one request. A file that stands in several jobs of a batch is fetched once."""
+
+    gateway: Gateway
+    interface: Interface
+    caller: Caller
+    _files: dict[tuple[str, str | None], Asset] = field(default_factory=dict)
+
+    async def take(self, inputs: BaseModel) -> Taken:
+        """Raises `ApiProblem` with the JSON Pointer of the input."""
+        values = await self._expand(draw_seeds(self.interface, given_values(inputs)))
+        reported, taken = dict(values), dict(values)
+        for parameter in self.interface.parameters:
+            value = values.get(parameter.name)
+            # The workflow's own file is in the image or in its input folder.
+            if parameter.type not in FILE_TYPES or value is None or value == parameter.default:
+                continue
+            asset = await self._take_file(parameter.name, value)
+            taken[parameter.name] = {"__type": REFERENCE, "info": {"id": asset.id, "hash": asset.hash}}
+            reported[parameter.name] = _report(value, asset)
+        return Taken(reported, taken)
+
+    async def _expand(self, values: dict[str, Any]) -> dict[str, Any]:
+        marked = find_marked(self.interface, values)
+        if not marked:
+            return values
+        node_types = await self._wait_for_node_types()
+        graph, now = self.gateway.project.graph or {}, self.gateway.clock().astimezone()
         try:
-            asset = await _take(gateway, caller, value)
+            return await asyncio.to_thread(expand_values, self.interface, graph, values, node_types, now)
+        except TextTooLong as e:
+            raise ApiProblem(422, "invalid_request", str(e), pointer=f"/inputs/{marked[0].name}") from e
+
+    async def _wait_for_node_types(self) -> Mapping[str, Any]:
+        for _ in range(int(STARTING_LIMIT / 0.1)):
+            if self.gateway.node_types is not None:
+                return self.gateway.node_types
+            await asyncio.sleep(0.1)
+        raise ApiProblem(503, "unavailable", "ComfyUI is starting", retry_after=5)
+
+    async def _take_file(self, name: str, value: str | FileFromUrl) -> Asset:
+        given = (value, None) if isinstance(value, str) else (value.url, value.sha256)
+        try:
+            if given not in self._files:
+                self._files[given] = await self._receive(*given)
+            return self._files[given]
         except (AssetError, ValueError) as e:
             problem = explain(e)
-            status = 422 if problem.status == 404 else problem.status
-            raise ApiProblem(status, problem.code, f"{parameter.name}: {problem.message}", pointer=pointer) from e
-        taken[parameter.name] = {"__type": REFERENCE, "info": {"id": asset.id, "hash": asset.hash}}
-    return taken
+            status = 422 if problem.status in (404, 409) else problem.status
+            raise ApiProblem(status, problem.code, f"{name}: {problem.message}", pointer=f"/inputs/{name}") from e
+
+    async def _receive(self, value: str, sha256: str | None) -> Asset:
+        """Raises `AssetError`, `ValueError`."""
+        gateway = self.gateway
+        if is_data_uri(value) or "://" in value:
+            until = gateway.clock() + timedelta(seconds=gateway.settings.keep_results)
+            return await gateway.fetcher.fetch(value, NewAsset(self.caller.name, expires_at=until), sha256=sha256)
+        try:
+            uuid.UUID(value)
+        except ValueError:
+            raise ValueError("a file is the id of an upload, an https address, or a data URI") from None
+        return await gateway.assets.get(value, owner=self.caller.name)
 
 
-async def _take(gateway: Gateway, caller: Caller, value: str | FileFromUrl) -> Asset:
-    """Raises `AssetError`, `ValueError`."""
-    new = NewAsset(caller.name, expires_at=gateway.clock() + timedelta(seconds=gateway.settings.keep_results))
+def _report(value: str | FileFromUrl, asset: Asset) -> Any:
+    """A file as the record of a job shows it: of a data URI the asset that it became. Of an address not what follows
+    `?`, which may be a signature."""
     if isinstance(value, FileFromUrl):
-        return await gateway.fetcher.fetch(value.url, new, sha256=value.sha256)
-    if value.startswith("data:"):
-        return await gateway.fetcher.read_data_uri(value, new)
-    if value.startswith(("https://", "http://")):
-        return await gateway.fetcher.fetch(value, new)
-    try:
-        uuid.UUID(value)
-    except ValueError:
-        raise ValueError("a file is the id of an upload, an address, or a data URI") from None
-    return await gateway.assets.get(value, owner=caller.name)
+        return {"url": value.url.partition("?")[0], **({"sha256": value.sha256} if value.sha256 else {})}
+    return asset.id if is_data_uri(value) else value.partition("?")[0]

@@ -6,26 +6,28 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel
 
 from ...assets.model import AssetError
-from ...graph.interface import Interface, given_values, set_values
-from ...graph.seeds import draw_seeds
+from ...graph.interface import Interface, set_values
 from ...jobs.model import TERMINAL, Job, JobRequest, Webhook
 from ...jobs.model import State as JobState
 from ...jobs.store import JobFilter, KeyReuse
-from ..access import Authenticated, Caller
+from ..access import Authenticated
 from ..problem import ApiProblem
 from ..state import Gateway, State
 from ..submission import Submission, submit
 from ..v2.jobs import find_job
 from . import model
-from .inputs import take_files
+from .inputs import Intake
 from .render import render_job
 from .responses import ERRORS, SUBMIT_ERRORS, json_response
 
 MAX_WAIT = 60.0
 
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
+CURSOR = {"errors": [{"parameter": "cursor", "detail": "not a cursor of this list", "code": "invalid_cursor"}]}
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 Wait = Annotated[float, Query(ge=0, le=MAX_WAIT, description="seconds to wait for the end of the job")]
 
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})")
@@ -52,7 +54,7 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         prefer: Annotated[str | None, Header(max_length=200)] = None,
     ) -> Response:
         """Queue a job. `Prefer: wait=N` waits up to N seconds for its end; the job goes on if the connection drops."""
-        wanted = await plan_job(gateway, interface, caller, body)
+        wanted = await plan_job(Intake(gateway, interface, caller), body, body.inputs)
         wanted = wanted.model_copy(
             update={
                 "idempotency_key": key,
@@ -85,7 +87,7 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         try:
             page = await gateway.store.find(wanted, limit=limit, cursor=cursor)
         except ValueError as e:
-            raise ApiProblem(422, "invalid_cursor", "the cursor is none of this list", pointer="/cursor") from e
+            raise ApiProblem(422, "invalid_cursor", "the cursor is none of this list", details=CURSOR) from e
         jobs = [await render_job(gateway, models, interface, request, job) for job in page.jobs]
         return json_response(models.job_list(jobs=jobs, next_cursor=page.cursor))
 
@@ -110,34 +112,22 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
     return router
 
 
-async def plan_job(gateway: Gateway, interface: Interface, caller: Caller, body: Any, inputs: Any = None) -> JobRequest:
-    """The job of a request's body, with `inputs` in place of its own where they are given. Raises `ApiProblem`."""
-    graph = gateway.project.graph
+async def plan_job(intake: Intake, body: Any, inputs: BaseModel) -> JobRequest:
+    """The job of a request's body, with these inputs. Raises `ApiProblem`."""
+    graph = intake.gateway.project.graph
     if graph is None:
         raise ApiProblem(422, "no_workflow", "this image has no graph of its own")
-    values = draw_seeds(interface, given_values(body.inputs if inputs is None else inputs))
-    filled = await take_files(gateway, interface, caller, values)
+    webhook = _plan_webhook(intake.gateway, body.webhook)
+    taken = await intake.take(inputs)
     return JobRequest(
-        graph=set_values(graph, interface, filled),
-        inputs=_without_data(values),
-        owner=caller.name,
+        graph=set_values(graph, intake.interface, taken.values),
+        inputs=taken.reported,
+        owner=intake.caller.name,
         timeout=body.timeout,
         metadata=body.metadata,
-        webhook=_plan_webhook(gateway, body.webhook),
+        webhook=webhook,
         options=body.options.model_dump(exclude_none=True),
     )
-
-
-def _without_data(values: dict[str, Any]) -> dict[str, Any]:
-    """Of a data URI only its beginning: the file itself is kept."""
-    return {
-        name: value[:60] + "…"
-        if isinstance(value, str) and value.startswith("data:") and len(value) > 60
-        else value.model_dump(exclude_none=True)
-        if isinstance(value, model.FileFromUrl)
-        else value
-        for name, value in values.items()
-    }
 
 
 def _plan_webhook(gateway: Gateway, webhook: model.Webhook | None) -> Webhook | None:

@@ -91,12 +91,14 @@ class OutputFile(_Model):
 
 
 class JobError(_Model):
-    """Why a job failed; `parameter` is the input whose value was wrong."""
+    """Why a job failed: the node of the graph, and its input where a value was wrong; `parameter` is the name of that
+    input here, if it has one."""
 
     code: str
     message: str
     parameter: str | None = None
     node: str | None = None
+    input: str | None = None
     class_type: str | None = None
     traceback: str | None = None
 
@@ -124,15 +126,26 @@ class Urls(_Model):
     v2: str
 
 
+class ProblemEntry(BaseModel):
+    """One thing that is wrong: at a place in the body, in a parameter of the request, or at a node of the graph."""
+
+    pointer: str | None = Field(None, description="JSON Pointer into the body of the request")
+    parameter: str | None = Field(None, description="name of a parameter of the path or query, or of a header")
+    node: str | None = Field(None, description="id of a node of the graph")
+    input: str | None = Field(None, description="input of that node")
+    detail: str
+    code: str
+
+
 class Problem(BaseModel):
     """RFC 9457."""
 
-    type: str = "about:blank"
+    type: str
     title: str
     status: int
     detail: str
-    code: str
-    errors: list[dict[str, Any]] = Field(default_factory=list, description="each with a JSON Pointer, and a node id")
+    code: str = Field(description="stable, for programs")
+    errors: list[ProblemEntry]
 
 
 class Sweep(_Request):

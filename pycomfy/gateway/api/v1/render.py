@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from ...assets.model import Asset
-from ...graph.interface import Interface, find_values
-from ...jobs.model import Job, Output
+from ...graph.interface import Interface, Target, find_values
+from ...jobs.model import Job, JobError, Output
 from ..state import Gateway
 from ..v2.render import base_url
 from . import model
@@ -35,7 +35,7 @@ async def render_job(
             "outputs": named,
             "other_outputs": others,
             "progress": None if last is None else model.Progress.model_validate(dict(last)),
-            "error": None if error is None else model.JobError.model_validate(error, from_attributes=True),
+            "error": None if error is None else _render_error(interface, error),
             "warnings": list(job.warnings),
             "created_at": job.created_at,
             "started_at": job.started_at,
@@ -61,6 +61,19 @@ async def render_job(
                 v2=f"/api/v2/jobs/{job.id}",
             ),
         }
+    )
+
+
+def _render_error(interface: Interface, error: JobError) -> model.JobError:
+    target = Target(node=error.node or "", input=error.input or "")
+    return model.JobError(
+        code=error.code,
+        message=error.message,
+        parameter=next((p.name for p in interface.parameters if target in p.targets), None),
+        node=error.node,
+        input=error.input,
+        class_type=error.class_type,
+        traceback=error.traceback,
     )
 
 

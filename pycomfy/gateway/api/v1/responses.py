@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from ..problem import ApiProblem
-from .model import Problem
+from .model import Problem, ProblemEntry
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -19,18 +19,23 @@ def json_response(body: BaseModel, status: int = 200, headers: dict[str, str] | 
 def problem_response(problem: ApiProblem) -> Response:
     """RFC 9457, with a JSON Pointer and ComfyUI's node id for each error."""
     details = dict(problem.details or {})
-    listed = details.get("errors") if isinstance(details.get("errors"), list) else None
-    errors: list[dict[str, Any]] = listed if listed is not None else []
+    listed = details.get("errors")
+    errors: list[dict[str, Any]] = list(listed) if isinstance(listed, list) else []
     for node, found in details.get("node_errors", {}).items():
-        errors += [{"node": node, "detail": e["message"], "code": e["reason"], "input": e["field"]} for e in found]
-    if not errors and (problem.pointer or problem.node):
-        errors = [{"pointer": problem.pointer or "", "detail": problem.message, "node": problem.node}]
+        errors += [
+            {"node": node or None, "input": e["field"] or None, "detail": e["message"], "code": e["reason"]}
+            for e in found
+        ]
+    if not errors and (problem.pointer is not None or problem.node):
+        about = {"pointer": problem.pointer, "node": problem.node}
+        errors = [{**about, "detail": problem.message, "code": problem.code}]
     body = Problem(
+        type="about:blank",
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
         detail=problem.message,
         code=problem.code,
-        errors=errors,
+        errors=[ProblemEntry.model_validate(e) for e in errors],
     )
     return Response(body.model_dump_json(), problem.status, headers=problem.headers, media_type=PROBLEM_TYPE)
 
@@ -41,5 +46,5 @@ def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"description": HTTPStatus(code).phrase, "content": {PROBLEM_TYPE: schema}} for code in codes}
 
 
-ERRORS = documented(401, 403, 404, 413, 422, 429, 500, 503)
-SUBMIT_ERRORS = documented(401, 403, 413, 422, 429, 500, 503, 507)
+ERRORS = documented(400, 401, 403, 404, 413, 422, 429, 500, 503)
+SUBMIT_ERRORS = documented(400, 401, 403, 409, 413, 422, 429, 500, 503, 507)
