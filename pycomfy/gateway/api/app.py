@@ -73,6 +73,12 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def make_openapi(project: Project) -> dict[str, Any]:
+    """The OpenAPI document of a workflow, without a gateway. Raises as `make_app`."""
+    made: dict[str, Any] = make_app(project).openapi()
+    return made
+
+
 def render_problem(request: Request, problem: ApiProblem) -> Response:
     """Each face has its own form of errors."""
     return error_response(problem) if request.url.path.startswith("/api/v2") else problem_response(problem)

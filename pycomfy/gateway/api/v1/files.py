@@ -9,13 +9,15 @@ from starlette.responses import FileResponse
 from ...assets.model import AssetError, NewAsset
 from ..access import Authenticated
 from ..state import State
-from ..v2.assets import explain, find_asset, read_pieces, serve_content
+from ..v2.assets import CONTENT, explain, find_asset, read_pieces, serve_content
 from ..v2.render import base_url
 from . import model
 from .render import render_file
 from .responses import ERRORS, SUBMIT_ERRORS, json_response
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
+
+CONTENT_ANSWERS = {**ERRORS, **CONTENT}
 
 
 @router.post("", status_code=201, response_model=model.FileRecord, responses=SUBMIT_ERRORS, operation_id="uploadFile")
@@ -45,7 +47,7 @@ async def get_file(id: str, request: Request, gateway: State, caller: Authentica
     return json_response(render_file(base_url(gateway, request), await find_asset(gateway, caller.name, id)))
 
 
-@router.get("/{id}/content", responses=ERRORS, operation_id="getFileContent", response_class=FileResponse)
+@router.get("/{id}/content", responses=CONTENT_ANSWERS, operation_id="getFileContent", response_class=FileResponse)
 @router.head("/{id}/content", include_in_schema=False)
 async def get_content(id: str, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
     """The bytes, or a part of them (`Range`)."""

@@ -30,14 +30,13 @@ class FileFromUrl(_Request):
     sha256: Sha256 | None = None
 
 
+FILE_TEXT = "The id of an uploaded file, an https address, or a data URI (`data:image/png;base64,…`)."
+
 FileInput = Annotated[
-    Annotated[str, StringConstraints(min_length=1)] | FileFromUrl,
-    Field(
-        json_schema_extra={"x-file": True},
-        examples=["https://example.com/photo.png", "data:image/png;base64,…", "9f8a1c0d-2b3e-4f56-8a7b-1c2d3e4f5a6b"],
-    ),
+    Annotated[str, StringConstraints(min_length=1), Field(description=FILE_TEXT)] | FileFromUrl,
+    Field(json_schema_extra={"x-file": True}),
 ]
-"""The id of an uploaded file, an address, or a data URI."""
+"""The id of an uploaded file, an https address, or a data URI."""
 
 
 class Webhook(_Request):
@@ -191,9 +190,14 @@ class TypedModels:
     batch: type[BaseModel]
 
 
+def make_inputs(interface: Interface) -> type[BaseModel]:
+    """The values by name. Raises `BadInterface`."""
+    return inputs_model(interface, "Inputs", files=FileInput, seeds=True)
+
+
 def make_models(interface: Interface) -> TypedModels:
     """Raises `BadInterface`."""
-    inputs = inputs_model(interface, "Inputs", files=FileInput, seeds=True)
+    inputs = make_inputs(interface)
     common: dict[str, Any] = {
         "webhook": (Webhook | None, None),
         "metadata": (Annotated[dict[Label, Text], Field(max_length=16)], Field(default_factory=dict)),

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Header, Request, Response, UploadFile
 from starlette.responses import FileResponse
@@ -30,6 +30,16 @@ from .responses import ASSET_ERRORS, ERRORS, json_response
 router = APIRouter(prefix="/api/v2/assets", tags=["assets"])
 
 PIECE = 1 << 20
+
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "all bytes", "content": {"application/octet-stream": _BYTES, "*/*": _BYTES}},
+    206: {"description": "the bytes of the `Range`", "content": {"application/octet-stream": _BYTES, "*/*": _BYTES}},
+    416: {"description": "the file is shorter", "content": {"text/plain": {"schema": {"type": "string"}}}},
+}
+"""What an answer with a file may be."""
+
+CONTENT_ANSWERS = {**ERRORS, **CONTENT}
 
 ExpiresIn = Annotated[int | None, Form(ge=60, le=604_800)]
 
@@ -129,7 +139,7 @@ async def delete_asset(id: str, gateway: State, caller: Authenticated) -> Respon
     return Response(status_code=204)
 
 
-@router.get("/{id}/content", responses=ERRORS, operation_id="getAssetContent", response_class=FileResponse)
+@router.get("/{id}/content", responses=CONTENT_ANSWERS, operation_id="getAssetContent", response_class=FileResponse)
 @router.head("/{id}/content", include_in_schema=False)
 async def get_content(id: str, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
     """The bytes, or a part of them (`Range`)."""
