@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from ..graph.interface import Interface
 from ..project import Project
@@ -109,10 +109,14 @@ def _add_errors(app: FastAPI) -> None:
         return render_problem(request, ApiProblem(500, "upstream_error", "the gateway failed; its log says why"))
 
 
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
 def _find_methods(app: FastAPI, request: Request) -> list[str]:
     """All methods of a path: each has a route of its own, and Starlette tells those of the first."""
-    methods: set[str] = set()
-    for route in app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE:
-            methods |= route.methods or set()
-    return sorted(methods)
+
+    def has(method: str) -> bool:
+        scope = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
+        return any(route.matches(dict(scope))[0] == Match.FULL for route in app.routes)
+
+    return [method for method in _METHODS if has(method)]

@@ -118,9 +118,10 @@ def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
     common = {**_COMMON, **_WITH_BODY} if "requestBody" in operation else _COMMON
     responses = operation.setdefault("responses", {})
     for code, description in common.items():
-        found = responses.setdefault(str(code), {"description": description})
-        if method != "head":
-            found.setdefault("content", content)
+        responses.setdefault(str(code), {"description": description}).setdefault("content", content)
+    if method == "head":
+        for answer in responses.values():
+            answer.pop("content", None)
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -148,7 +148,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         if kind == "Unknown":
             status, reply = 400, {"error": {"type": "invalid_prompt", "message": "no such node", "details": "#1"}}
         elif kind == "Half":
-            errors = [{"type": "value_not_in_list", "message": "Value not in list", "details": "x: 'y' not in []"}]
+            more = {"details": "x: 'y' not in []", "extra_info": {"input_name": "x"}}
+            errors = [{"type": "value_not_in_list", "message": "Value not in list", **more}]
             reply = {"prompt_id": body["prompt_id"], "node_errors": {"1": {"errors": errors}}}
         else:
             reply = {"prompt_id": body["prompt_id"], "node_errors": {}}
@@ -172,7 +173,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 messages = [["execution_interrupted", {"node_id": "1"}]]
                 history[number] = {"outputs": {}, "status": {"status_str": "error", "messages": messages}}
     elif path == "/object_info":
-        reply = {kind: {"output_node": True} for kind in KINDS}
+        dynamic = {"input": {"required": {}, "optional": {"text": ["STRING", {"dynamicPrompts": True}]}}}
+        reply = {kind: {"output_node": True, **dynamic} for kind in KINDS}
     elif path == "/system_stats":
         reply = {"system": {"comfyui_version": "0"}}
     data = json.dumps(reply).encode()

@@ -3,11 +3,14 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from ...graph.interface import Interface
 from ..access import Authenticated
 from ..state import State
+from ..v2.render import base_url
 from .model import Workflow
+from .page import POLICY, render_page
 from .responses import ERRORS, json_response
 
 router = APIRouter(tags=["workflow"])
@@ -32,3 +35,11 @@ async def get_workflow(gateway: State, caller: Authenticated) -> Response:
 async def get_openapi(request: Request) -> JSONResponse:
     document: dict[str, Any] = request.app.openapi()
     return JSONResponse(document)
+
+
+@router.get("/docs", include_in_schema=False)
+async def get_page(request: Request, gateway: State, caller: Authenticated) -> HTMLResponse:
+    project = gateway.project
+    interface = Interface.model_validate(project.interface or {})
+    page = render_page(project.name, interface, request.app.openapi(), base_url(gateway, request))
+    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})

@@ -75,8 +75,8 @@ async def post_asset(
     gateway: State,
     caller: Authenticated,
     file: UploadFile,
-    content_type: Annotated[str, Form(max_length=255)],
-    file_path: Annotated[str, Form(max_length=1024)],
+    content_type: Annotated[str, Form(min_length=1, max_length=255)],
+    file_path: Annotated[str, Form(min_length=1, max_length=1024)],
     expected_hash: Annotated[str | None, Form(max_length=100)] = None,
     tags: Annotated[list[str], Form(max_length=32)] = [],  # noqa: B006  FastAPI copies it
     expires_in: ExpiresIn = None,

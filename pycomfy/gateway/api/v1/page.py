@@ -1,0 +1,124 @@
+"""`/docs`: the inputs and outputs of the workflow and how to call it, as one page without a script or anything from
+elsewhere."""
+
+import base64
+import hashlib
+import html
+import json
+import shlex
+from typing import Any
+
+from ...graph.interface import FILE_TYPES, Interface, Parameter
+
+_STYLE = """\
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}
+caption{text-align:left;font-weight:600;padding:.5rem 0}
+th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid #8885;overflow-wrap:anywhere}
+pre{overflow-x:auto;padding:1rem;border:1px solid #8885;border-radius:.4rem}
+code{font:.9em ui-monospace,monospace}
+"""
+
+POLICY = (
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-"
+    f"{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+)
+"""Content-Security-Policy of the page: its own style and nothing else."""
+
+MAX_SHOWN = 200
+"""Characters of a default, and choices, that are shown."""
+
+
+def render_page(name: str, interface: Interface, document: dict[str, Any], base: str) -> str:
+    """The page. `document` is the OpenAPI document, `base` the address that the reader used."""
+    inputs = "".join(map(_input_row, interface.parameters))
+    outputs = "".join(
+        f"<tr><td><code>{_text(o.name)}</code><td>{_text(o.kind)}<td>{_text(o.title)}" for o in interface.outputs
+    )
+    operations = "".join(
+        f"<tr><td><code>{_text(method.upper())}</code><td><code>{_text(path)}</code>"
+        f"<td>{_text(str(operation.get('description') or operation.get('summary') or ''))}"
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    )
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{_text(name)}: API</title><style>{_STYLE}</style></head><body><main>
+<h1>{_text(name)}</h1>
+<p>This workflow as an API. Machines read <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1), of which clients in
+many languages are generated; <a href="/v1/workflow">/v1/workflow</a> has the graph and its lock. The same jobs are at
+<code>/api/v2</code>, which the Comfy SDKs speak.</p>
+{_table("Inputs", ("Name", "Type", "Default", "What it is"), inputs)}
+{_table("Outputs", ("Name", "Kind", "Node"), outputs)}
+<h2>curl</h2>
+<pre><code>{_text(_write_curl(interface, base))}</code></pre>
+<h2>Python</h2>
+<pre><code>{_text(_write_python(interface, base))}</code></pre>
+<p>With keys, add the header <code>Authorization: Bearer KEY</code>. A file is the <code>id</code> of an upload to
+<code>/v1/files</code>, an https address, or a data URI.</p>
+{_table("All operations", ("Method", "Path", "What it does"), operations)}
+</main></body></html>
+"""
+
+
+def _table(caption: str, heads: tuple[str, ...], rows: str) -> str:
+    head = "".join(f'<th scope="col">{head}' for head in heads)
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _input_row(parameter: Parameter) -> str:
+    default = json.dumps(parameter.default, ensure_ascii=False)
+    shown = default if len(default) <= MAX_SHOWN else default[:MAX_SHOWN] + "…"
+    about = " ".join(filter(None, (parameter.title, parameter.description)))
+    seed = " -1 or null: drawn at random, and reported." if parameter.is_seed else ""
+    return (
+        f"<tr><td><code>{_text(parameter.name)}</code><td>{_text(_describe_type(parameter))}"
+        f"<td><code>{_text(shown)}</code><td>{_text(about + seed)}"
+    )
+
+
+def _describe_type(parameter: Parameter) -> str:
+    low, high = parameter.minimum, parameter.maximum
+    if parameter.choices:
+        more = ", …" if len(parameter.choices) > MAX_SHOWN else ""
+        return "one of: " + ", ".join(map(str, parameter.choices[:MAX_SHOWN])) + more
+    if low is not None and high is not None:
+        return f"{parameter.type}, {low} to {high}"
+    if low is not None or high is not None:
+        return f"{parameter.type}, {f'at least {low}' if low is not None else f'at most {high}'}"
+    return parameter.type
+
+
+def _find_example(interface: Interface) -> dict[str, Any]:
+    """Values that are short enough to read, and that run as they are."""
+    return {
+        p.name: p.default
+        for p in interface.parameters
+        if p.default is not None and p.type not in FILE_TYPES and len(json.dumps(p.default)) <= MAX_SHOWN
+    }
+
+
+def _write_curl(interface: Interface, base: str) -> str:
+    body = json.dumps({"inputs": _find_example(interface)}, indent=2)
+    return (
+        f"curl -fsS {shlex.quote(base + '/v1/jobs')} -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\\n"
+        f"  -d {shlex.quote(body)}"
+    )
+
+
+def _write_python(interface: Interface, base: str) -> str:
+    inputs = "".join(f"    {name!r}: {value!r},\n" for name, value in _find_example(interface).items())
+    return f"""import httpx
+
+api = httpx.Client(base_url={base!r}, timeout=90)
+inputs = {{
+{inputs}}}
+job = api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}}).raise_for_status().json()
+while job["status"] in ("queued", "running", "canceling"):
+    job = api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}).raise_for_status().json()
+print(job["status"], job["outputs"], job["error"])"""
+
+
+def _text(text: str) -> str:
+    return html.escape(text)

@@ -1,0 +1,223 @@
+"""The typed face, over HTTP: named inputs in, named outputs out, and what is wrong said by its place."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.api.typed import serve
+from tests.gateway.image import Image
+from tests.gateway.test_serve import Serving
+from tests.support.waiting import wait_until
+
+WAIT = {"Prefer": "wait=60"}
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One gateway for all tests that leave it as it was."""
+    made = serve(Image(tmp_path_factory.mktemp("typed")))
+    yield made
+    assert made.stop() == 0
+
+
+def run(serving: Serving, **inputs: Any) -> dict[str, Any]:
+    answer = serving.client.post("/v1/jobs", json={"inputs": inputs}, headers=WAIT)
+    assert answer.status_code == 200, answer.text
+    job: dict[str, Any] = answer.json()
+    return job
+
+
+def graph_of(serving: Serving, job: dict[str, Any]) -> dict[str, Any]:
+    graph: dict[str, Any] = serving.client.get(f"/api/v2/jobs/{job['id']}/workflow").json()["workflow"]
+    return graph["1"]["inputs"]  # type: ignore[no-any-return]
+
+
+def refusal(answer: httpx.Response, status: int = 422) -> list[tuple[str | None, str]]:
+    """(pointer or parameter, code) of each thing that is wrong."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    return [(e["parameter"] if e["pointer"] is None else e["pointer"], e["code"]) for e in body["errors"]]
+
+
+def test_outputs_and_inputs_go_by_name(serving: Serving) -> None:
+    job = run(serving, width=128)
+    assert job["status"] == "succeeded"
+    assert [o["name"] for o in job["outputs"]["picture"]] == ["a.png", "t.png"]
+    assert serving.client.get(job["outputs"]["picture"][0]["url"]).content == b"png"
+    assert job["inputs"]["width"] == 128
+    assert job["inputs"]["text"] == "a dog", "the workflow's own value"
+
+
+def test_a_seed_is_drawn_and_reported_and_kept_for_the_same_key(serving: Serving) -> None:
+    for seed in (-1, None):
+        job = run(serving, seed=seed)
+        assert job["inputs"]["seed"] >= 0
+        assert graph_of(serving, job)["seed"] == job["inputs"]["seed"]
+    headers = {**WAIT, "Idempotency-Key": "one"}
+    answers = [serving.client.post("/v1/jobs", json={"inputs": {"seed": -1}}, headers=headers).json() for _ in "ab"]
+    assert answers[0]["id"] == answers[1]["id"]
+    other = serving.client.post("/v1/jobs", json={"inputs": {"seed": 1}}, headers=headers)
+    assert other.json()["code"] == "idempotency_key_reuse"
+
+
+def test_a_text_is_expanded_as_on_queueing_and_reported(serving: Serving) -> None:
+    job = run(serving, text="a {cat|cat} /* not a dog */")
+    assert job["inputs"]["text"] == graph_of(serving, job)["text"] == "a cat "
+
+
+@pytest.mark.parametrize(
+    ("inputs", "wrong"),
+    [
+        ({"width": "x", "height": 1}, [("/inputs/width", "int_parsing"), ("/inputs/height", "extra_forbidden")]),
+        ({"width": 63}, [("/inputs/width", "greater_than_equal")]),
+        ({"width": True}, [("/inputs/width", "value_error")]),
+        ({"seed": -2}, [("/inputs/seed", "greater_than_equal")]),
+        ({"palette": "noon"}, [("/inputs/palette", "literal_error")]),
+        ({"photo": 1}, [("/inputs/photo", "string_type")]),
+        ({"photo": {}}, [("/inputs/photo/url", "missing")]),
+        ({"photo": {"url": "ftp://a/b"}}, [("/inputs/photo/url", "string_pattern_mismatch")]),
+        ({"photo": {"url": "https://a/b", "sha": ""}}, [("/inputs/photo/sha", "extra_forbidden")]),
+        ({"photo": "other.png"}, [("/inputs/photo", "invalid_request")]),
+        ({"photo": "9f8a1c0d-2b3e-4f56-8a7b-1c2d3e4f5a6b"}, [("/inputs/photo", "not_found")]),
+        ({"photo": "https://127.0.0.1/a.png"}, [("/inputs/photo", "invalid_request")]),
+        ({"photo": "data:image/png;base64,*"}, [("/inputs/photo", "invalid_request")]),
+        ({"text": "{" * 200_000}, [("/inputs/text", "invalid_request")]),
+    ],
+)
+def test_what_is_wrong_is_told_once_by_its_place(
+    serving: Serving, inputs: dict[str, Any], wrong: list[tuple[str, str]]
+) -> None:
+    answer = serving.client.post("/v1/jobs", json={"inputs": inputs})
+    assert refusal(answer) == wrong
+    assert len(answer.text) < 2000
+
+
+def test_parameters_and_bodies_that_cannot_be_read_are_told_apart(serving: Serving) -> None:
+    client = serving.client
+    assert refusal(client.get("/v1/jobs", params={"limit": 0})) == [("limit", "greater_than_equal")]
+    assert refusal(client.get("/v1/jobs", params={"status": "x"})) == [("status", "literal_error")]
+    assert refusal(client.get("/v1/jobs", params={"cursor": "zz"})) == [("cursor", "invalid_cursor")]
+    headers = {"Content-Type": "application/json"}
+    assert refusal(client.post("/v1/jobs", content=b"{", headers=headers)) == [("", "json_invalid")]
+    assert refusal(client.post("/v1/jobs", content=b"[" * 100_000, headers=headers), 400) == []
+    refused = client.put("/v1/jobs")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+
+
+def test_a_file_comes_in_by_id_and_as_a_data_uri(serving: Serving) -> None:
+    data = b"some bytes"
+    uploaded = serving.client.post("/v1/files", files={"file": ("a.png", data, "image/png")}).json()
+    by_id = run(serving, photo=uploaded["id"])
+    assert by_id["inputs"]["photo"] == uploaded["id"]
+    uri = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    by_uri = run(serving, photo=uri)
+    asset = by_uri["inputs"]["photo"]
+    assert graph_of(serving, by_uri)["photo"]["info"]["hash"] == uploaded["hash"]
+    assert serving.client.get(f"/v1/files/{asset}/content").content == data
+    wrong = {"url": uri, "sha256": "0" * 64}
+    assert refusal(serving.client.post("/v1/jobs", json={"inputs": {"photo": wrong}}))
+    assert hashlib.sha256(data).hexdigest() != "0" * 64
+
+
+def test_an_error_of_comfyui_names_the_parameter(image: Image) -> None:
+    serving = serve(image, "Half")
+    job = run(serving)
+    assert job["status"] == "failed"
+    error = job["error"]
+    assert (error["parameter"], error["node"], error["input"]) == ("x", "1", "x")
+    assert error["code"] == "invalid_workflow"
+    assert serving.stop() == 0
+
+
+def test_a_batch_is_a_job_for_each_combination(serving: Serving) -> None:
+    body = {"inputs": [{"width": 64}, {"width": 128}], "sweep": {"seed": {"start": 1, "stop": 2}, "text": ["a", "b"]}}
+    answer = serving.client.post("/v1/batches", json=body)
+    assert answer.status_code == 202, answer.text
+    own = answer.headers["location"]
+    wait_until(lambda: serving.client.get(own).json()["done"])
+    batch = serving.client.get(own).json()
+    assert batch["counts"] == {"succeeded": 8}
+    values = [(j["inputs"]["width"], j["inputs"]["seed"], j["inputs"]["text"]) for j in batch["jobs"]]
+    assert values == [(w, s, t) for w in (64, 128) for s in (1, 2) for t in "ab"]
+    listed = serving.client.get("/v1/jobs", params={"batch": batch["id"], "limit": 3}).json()
+    assert [j["id"] for j in listed["jobs"]] == [j["id"] for j in batch["jobs"]][:-4:-1]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/inputs"),
+        ({"sweep": {"seed": []}}, "/sweep"),
+        ({"sweep": {"width": [64, "x"]}}, "/sweep/width"),
+        ({"sweep": {"nothing": [1]}}, "/sweep/nothing"),
+        ({"sweep": {"seed": {"start": 0, "stop": 1e9}}}, "/sweep/seed"),
+        ({"sweep": {"seed": {"start": 5, "stop": 1}}}, "/sweep/seed"),
+        ({"sweep": {"seed": {"start": 0, "stop": 1e308, "step": 1e-300}}}, "/sweep/seed"),
+        ({"sweep": {"width": {"start": 64, "stop": 65, "step": 0.5}}}, "/sweep/width"),
+        ({"inputs": [{}, {"width": 1}]}, "/inputs/1/width"),
+    ],
+)
+def test_a_batch_that_makes_no_sense_is_refused_as_a_whole(
+    serving: Serving, body: dict[str, Any], pointer: str
+) -> None:
+    before = serving.client.get("/v1/jobs", params={"limit": 1}).json()
+    assert [place for place, _ in refusal(serving.client.post("/v1/batches", json=body))] == [pointer]
+    assert serving.client.get("/v1/jobs", params={"limit": 1}).json() == before
+
+
+def test_a_batch_is_canceled_as_a_whole(image: Image) -> None:
+    serving = serve(image, "Hang")
+    batch = serving.client.post("/v1/batches", json={"sweep": {"seed": [1, 2, 3]}}).json()
+    serving.client.post(batch["urls"]["cancel"])
+    wait_until(lambda: serving.client.get(batch["urls"]["self"]).json()["done"])
+    assert serving.client.get(batch["urls"]["self"]).json()["counts"] == {"canceled": 3}
+    assert serving.stop() == 0
+
+
+def read_events(serving: Serving, job: dict[str, Any], **headers: str) -> list[tuple[int, str, dict[str, Any]]]:
+    events = []
+    with serving.client.stream("GET", job["urls"]["events"], headers=headers) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        for block in stream.read().decode().split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+            if fields:
+                events.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+    return events
+
+
+def test_a_stream_that_breaks_goes_on_after_the_last_event(serving: Serving) -> None:
+    job = serving.client.post("/v1/jobs", json={"inputs": {}}).json()
+    events = read_events(serving, job)
+    ids, names = [e[0] for e in events], [e[1] for e in events]
+    assert ids == sorted(ids)
+    assert names[0] == names[-1] == "job"
+    assert events[-1][2]["status"] == "succeeded"
+    again = read_events(serving, job, **{"Last-Event-ID": str(ids[0])})
+    assert again[-1][1:] == events[-1][1:]
+    assert all(e in events for e in again), "nothing that was not told before"
+    assert read_events(serving, job, **{"Last-Event-ID": "none"})[-1][2]["id"] == job["id"]
+
+
+def test_the_page_needs_nothing_from_elsewhere(serving: Serving) -> None:
+    answer = serving.client.get("/docs")
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "<script" not in answer.text and "http-equiv" not in answer.text
+    assert "integer, 64 to 8192" in answer.text and "/v1/jobs" in answer.text
+
+
+def test_names_in_the_page_are_text(image: Image) -> None:
+    serving = serve(image)
+    serving.stop()
+    lock = image.root / "project" / "pycomfy.lock"
+    lock.write_text('{"name": "<script>alert(1)</script>"}')
+    serving.start()
+    assert "<script" not in serving.client.get("/docs").text
+    assert serving.stop() == 0
