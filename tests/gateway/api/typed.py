@@ -37,4 +37,5 @@ def prepare(image: Image, kind: str = "Save") -> None:
 
 def serve(image: Image, kind: str = "Save", **settings: str) -> Serving:
     prepare(image, kind)
-    return Serving(image, **{"PYCOMFY_GRAPHS": "fixed", **settings})
+    settings.setdefault("PYCOMFY_GRAPHS", "fixed")
+    return Serving(image, wait=True, **settings)
