@@ -116,8 +116,8 @@ class Webhooks:
                         log.info("webhook delivered", extra={**about, "tries": tries + 1})
                     else:
                         log.error("webhook given up: %s", told.why, extra={**about, "tries": tries + 1})
-                    await self.store.told(job)
-                    return self.count("delivered" if told.delivered else "given_up")
+                    self.count("delivered" if told.delivered else "given_up")
+                    return await self.store.told(job)
                 log.warning("webhook not delivered: %s", told.why, extra={**about, "tries": tries + 1})
                 self.count("retried")
             except OSError as e:
