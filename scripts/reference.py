@@ -1,4 +1,5 @@
-"""Write the pages of docs/reference that come from the program: cli.md from the commands, errors.md from the errors.
+"""Write the pages of docs/reference that come from the program: cli.md from the commands, errors.md from the errors,
+gateway.md from the gateway's settings, routes and problems.
 
 usage: .venv/bin/python scripts/reference.py [--check]
 """
@@ -12,6 +13,10 @@ from typing import Any
 from pycomfy import errors
 from pycomfy.cli.commands import list_commands, load_command
 from pycomfy.cli.help import parameter_help, parameter_name, split_examples
+from pycomfy.gateway.api.app import make_app
+from pycomfy.gateway.api.problem import CODES
+from pycomfy.gateway.project import Project
+from pycomfy.gateway.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTICE = "<!-- made by scripts/reference.py: change the program, then run it -->\n\n"
@@ -68,7 +73,7 @@ has none of that name, the command `use_case` with them. Several problems at onc
 
 def main() -> int:
     """Write the files, or with `--check` say which are out of date (exit status 1)."""
-    pages = {"cli.md": render_cli(), "errors.md": render_errors()}
+    pages = {"cli.md": render_cli(), "errors.md": render_errors(), "gateway.md": render_gateway()}
     if "--check" in sys.argv[1:]:
         old = [n for n, text in pages.items() if not (FOLDER / n).is_file() or (FOLDER / n).read_text() != text]
         for name in old:
@@ -133,6 +138,80 @@ def render_errors() -> str:
         if c is not errors.PycomfyError
     ]
     return NOTICE + ERRORS + "".join(rows)
+
+
+# — the gateway —
+
+GATEWAY = """# The gateway
+
+What an image answers, and what can be set. [How to serve a workflow](../how-to/serve.md), [who may call
+it](../how-to/gateway-access.md).
+
+## Settings
+
+Each is an environment variable of the container, read once at the start; an empty one is as if it were not there. Lists
+are separated by commas, times in seconds, sizes in bytes. With `pycomfy run --serve`: `--env NAME=VALUE`. A value that
+cannot be is named at the start, without the value, and the gateway ends with status 1. A *secret* is in no log.
+
+| variable | default | what it sets |
+|---|---|---|
+"""
+
+ENDPOINTS = """
+`PYCOMFY_VERSION` and `PYCOMFY_IMAGE_DIGEST` are told by who starts the container; they are in records, pictures and
+`pycomfy_build_info`.
+
+## Routes
+
+`/openapi.json` has the whole of it, made for the workflow.
+
+| route | |
+|---|---|
+"""
+
+PROBLEMS = """
+## Errors of requests
+
+`/v1` answers as in RFC 9457 (`application/problem+json`, `code` beside the usual), `/api/v2` with
+`{"error": {"code", "message", "details"}}`. Codes are stable.
+
+| code | status | what it means |
+|---|---|---|
+"""
+
+
+def render_gateway() -> str:
+    """docs/reference/gateway.md."""
+    parts = [NOTICE, GATEWAY, *map(_setting, Settings.model_fields), ENDPOINTS]
+    document = make_app(Project()).openapi()
+    for path, operations in sorted(document["paths"].items()):
+        for method, operation in operations.items():
+            text, _, _ = (operation.get("description") or operation.get("summary", "")).partition("\n\n")
+            parts.append(f"| `{method.upper()} {path}` | {_cell(text)} |\n")
+    parts += [f"| `{route}` | {text} |\n" for route, text in UNLISTED.items()]
+    parts.append(PROBLEMS)
+    parts += [f"| `{code}` | {status} | {_cell(text)} |\n" for code, (status, text) in sorted(CODES.items())]
+    return "".join(parts)
+
+
+UNLISTED = {
+    "GET /metrics": "for Prometheus; needs a key where there are keys, unless `PYCOMFY_METRICS_PUBLIC`",
+    "GET /openapi.json, /docs": "the description of the API, for programs and for people",
+    "WS /v1/jobs/{id}/ws": "the events of a job as JSON messages",
+    "any /comfyui/…": "ComfyUI's own API and editor, where `PYCOMFY_EXPOSE_COMFYUI` is set; WebSockets, too",
+}
+
+
+def _setting(name: str) -> str:
+    about = Settings.model_fields[name]
+    default = about.default
+    secret = isinstance(about.json_schema_extra, dict) and about.json_schema_extra.get("x-secret")
+    if isinstance(default, bool):
+        shown = "1" if default else "0"
+    else:
+        shown = "" if default in (None, ()) else f"{default:.12g}" if isinstance(default, float) else str(default)
+    left = f"`{PREFIX}{name.upper()}`" + (" *(secret)*" if secret else "")
+    return f"| {left} | {f'`{shown}`' if shown else ''} | {_cell(about.description or '')} |\n"
 
 
 if __name__ == "__main__":

@@ -153,7 +153,8 @@ def test_a_log_file_is_rotated(image: Image, tmp_path: Path) -> None:
     code = (
         "import sys, logging; sys.path.insert(0, sys.argv[1])\n"
         "from pycomfy.gateway.logs import set_up; from pycomfy.gateway.settings import read_settings\n"
-        "set_up(read_settings({'PYCOMFY_LOG_FILE': sys.argv[2], 'PYCOMFY_LOG_BYTES': '4096', 'PYCOMFY_LOG_FILES': '2'}))\n"
+        "given = {'PYCOMFY_LOG_FILE': sys.argv[2], 'PYCOMFY_LOG_BYTES': '4096', 'PYCOMFY_LOG_FILES': '2'}\n"
+        "set_up(read_settings(given))\n"
         "for n in range(500): logging.getLogger('x').info('line %d', n)\n"
     )
     root = str(Path(__file__).parents[2])

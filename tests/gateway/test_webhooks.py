@@ -22,7 +22,7 @@ from pycomfy.gateway.settings import BadSettings, read_settings
 from pycomfy.gateway.webhooks import Webhooks
 from tests.gateway.api.bench import Bench, open_bench
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ca = trustme.CA()
 
