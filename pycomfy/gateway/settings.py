@@ -53,7 +53,7 @@ class Settings(BaseModel):
     host: str = Field("0.0.0.0", description="address to listen at inside the container")  # noqa: S104  the container's
     port: int = Field(8000, ge=0, le=65535, description="port to listen at")
     socket: Path | None = Field(None, description="path of a unix socket to listen at, in place of host and port")
-    public_url: str = Field("", description="address that clients use, for links; empty: the one that a request was for")
+    public_url: str = Field("", description="address that clients use, for links; empty: as each request has it")
 
     allowed_hosts: Names = Field((), description="host names that requests may be for; empty: any")
     api_keys: Names = Field(
