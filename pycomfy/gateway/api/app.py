@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Match
+from starlette.routing import Match, compile_path
 
 from ..graph.interface import Interface
 from ..project import Project
@@ -100,7 +100,7 @@ def _add_errors(app: FastAPI) -> None:
         response = render_problem(request, ApiProblem(error.status_code, code, str(error.detail)))
         response.headers.update(error.headers or {})
         if error.status_code == 405:
-            response.headers["Allow"] = ", ".join(_find_methods(app, request))
+            response.headers["Allow"] = ", ".join(_find_methods(app, request.url.path))
         return response
 
     @app.exception_handler(Exception)
@@ -112,11 +112,14 @@ def _add_errors(app: FastAPI) -> None:
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
-def _find_methods(app: FastAPI, request: Request) -> list[str]:
+def _find_methods(app: FastAPI, path: str) -> list[str]:
     """All methods of a path: each has a route of its own, and Starlette tells those of the first."""
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            return sorted(method.upper() for method in operations)
 
     def has(method: str) -> bool:
-        scope = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
-        return any(route.matches(dict(scope))[0] == Match.FULL for route in app.routes)
+        scope = {"type": "http", "method": method, "path": path, "headers": []}
+        return any(route.matches(scope)[0] == Match.FULL for route in app.routes)
 
     return [method for method in _METHODS if has(method)]

@@ -72,7 +72,7 @@ def document(app: FastAPI, project: Project) -> dict[str, Any]:
                     parameter["schema"] = _without_null(parameter["schema"])
         components.setdefault("securitySchemes", {})["bearerAuth"] = {"type": "http", "scheme": "bearer"}
         made["security"] = [{"bearerAuth": []}, {}]
-        app.openapi_schema = _whole_numbers(made)
+        app.openapi_schema = _please_generators(made)
     return app.openapi_schema
 
 
@@ -136,11 +136,14 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 _LIMITS = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"))
 
 
-def _whole_numbers(value: Any) -> Any:
-    """Limits such as 64.0 as 64, which generators of integers want."""
+def _please_generators(value: Any) -> Any:
+    """Limits such as 64.0 as 64; and files marked in the way of OpenAPI 3.0, too."""
     if isinstance(value, dict):
-        return {
-            key: int(part) if key in _LIMITS and isinstance(part, float) and part.is_integer() else _whole_numbers(part)
+        file = {"format": "binary"} if value.get("contentMediaType") == "application/octet-stream" else {}
+        return file | {
+            key: int(part)
+            if key in _LIMITS and isinstance(part, float) and part.is_integer()
+            else _please_generators(part)
             for key, part in value.items()
         }
-    return [_whole_numbers(part) for part in value] if isinstance(value, list) else value
+    return [_please_generators(part) for part in value] if isinstance(value, list) else value

@@ -14,6 +14,9 @@ from .state import Gateway
 KEEP_ALIVE = 15.0
 """Seconds between two comments while nothing happens: proxies close silent connections."""
 
+EVENT = {"description": "Server-Sent Events; the data of each is JSON."}
+"""The schema of a stream. Without a type: tools that read events check each of them, others the text."""
+
 Write = Callable[[Event, Job | None], Awaitable[bytes]]
 """The form of an event; with a `snapshot` and a terminal status comes the job."""
 

@@ -1,10 +1,14 @@
 """A gateway with a typed workflow, before the stand-in for ComfyUI."""
 
 import json
+import socket
 from typing import Any
+
+import httpx
 
 from tests.gateway.image import Image
 from tests.gateway.test_serve import Serving
+from tests.support.waiting import HANG, wait_until
 
 
 def parameter(name: str, kind: str, default: Any = None, **more: Any) -> dict[str, Any]:
@@ -39,3 +43,22 @@ def serve(image: Image, kind: str = "Save", **settings: str) -> Serving:
     prepare(image, kind)
     settings.setdefault("PYCOMFY_GRAPHS", "fixed")
     return Serving(image, wait=True, **settings)
+
+
+class Listening(Serving):
+    """A gateway with the typed workflow that listens at a port, for clients that know no sockets."""
+
+    def __init__(self, image: Image, kind: str = "Save") -> None:
+        prepare(image, kind)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{s.getsockname()[1]}"
+        super().__init__(image)
+
+    def start(self, *, wait: bool = True) -> None:
+        port = self.url.rpartition(":")[2]
+        environment = {"PYCOMFY_SOCKET": "", "PYCOMFY_HOST": "127.0.0.1", "PYCOMFY_PORT": port}
+        self.process = self.image.start("serve", environment=environment)
+        self.client = httpx.Client(base_url=self.url, timeout=HANG)
+        if wait:
+            wait_until(self.is_ready)

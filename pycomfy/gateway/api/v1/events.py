@@ -15,7 +15,7 @@ from ...jobs.model import Job
 from ..access import Authenticated
 from ..problem import ApiProblem
 from ..state import Gateway, State
-from ..streams import counted, follow, sse_response
+from ..streams import EVENT, counted, follow, sse_response
 from ..v2.jobs import find_job
 from ..v2.render import base_url
 from . import model
@@ -29,7 +29,7 @@ Encode = Callable[[int, str, dict[str, Any]], bytes]
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     **documented(401, 403, 404, 422, 429, 500),
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": EVENT}},
         "description": "`job` (the record, at the start and at the end), `status`, `progress`, `preview`, `output`",
     },
 }

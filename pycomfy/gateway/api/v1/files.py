@@ -48,7 +48,7 @@ async def get_file(id: str, request: Request, gateway: State, caller: Authentica
 
 
 @router.get("/{id}/content", responses=CONTENT_ANSWERS, operation_id="getFileContent", response_class=FileResponse)
-@router.head("/{id}/content", include_in_schema=False)
+@router.head("/{id}/content", responses=ERRORS, operation_id="headFileContent", response_class=Response)
 async def get_content(id: str, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
     """The bytes, or a part of them (`Range`)."""
     return serve_content(gateway, await find_asset(gateway, caller.name, id))

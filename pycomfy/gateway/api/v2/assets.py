@@ -140,7 +140,7 @@ async def delete_asset(id: str, gateway: State, caller: Authenticated) -> Respon
 
 
 @router.get("/{id}/content", responses=CONTENT_ANSWERS, operation_id="getAssetContent", response_class=FileResponse)
-@router.head("/{id}/content", include_in_schema=False)
+@router.head("/{id}/content", responses=ERRORS, operation_id="headAssetContent", response_class=Response)
 async def get_content(id: str, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
     """The bytes, or a part of them (`Range`)."""
     asset = await find_asset(gateway, caller.name, id)

@@ -6,6 +6,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from ..problem import ApiProblem
+from ..streams import EVENT
 from .model import Asset, ErrorDetail, ErrorEnvelope
 
 
@@ -54,5 +55,5 @@ ASSET_ERRORS = {
 STREAM_ERRORS = {
     **ERRORS,
     **_documented(_429="`too_many_streams`, with `Retry-After`"),
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "the stream"},
+    200: {"content": {"text/event-stream": {"schema": EVENT}}, "description": "the stream"},
 }
