@@ -70,11 +70,11 @@ def _with(gateway: Gateway, **changed: Any) -> Gateway:
 
 
 @contextlib.asynccontextmanager
-async def open_bench(folder: Path, **variables: str) -> AsyncIterator[Bench]:
+async def open_bench(folder: Path, port: int = 8188, **variables: str) -> AsyncIterator[Bench]:
     gate = Gate(read_settings({"PYCOMFY_GRAPHS": "any", **variables}))
     (folder / "project").mkdir(exist_ok=True)
     (folder / "project" / "prompt.json").write_text(json.dumps(GRAPH))
-    places = Places(data=folder, project=folder / "project", temp=folder / "tmp")
+    places = Places(data=folder, project=folder / "project", temp=folder / "tmp", port=port)
     async with assemble(Machine([Worker("0", places, {})], cpu=True), gate) as gateway:
         gateway.webhooks = make_webhooks(gateway)
         app = make_app(gateway.project, gate.settings)
