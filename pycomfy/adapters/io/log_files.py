@@ -40,6 +40,7 @@ class LogFile:
                 self._path.replace(self._path.with_name(self._path.name + _EARLIER))
                 self._file = self._path.open("wb")
             self._file.write(data)
+            self._file.flush()  # a server's is read while it runs
         except OSError:
             self._close()
 
