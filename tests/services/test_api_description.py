@@ -30,7 +30,7 @@ from tests.support.service_projects import make_files, record
 from tests.support.waiting import HANG, wait_until
 
 ROOT = Path(__file__).parents[2]
-ODD = 'it\'s $HOME `x` "q" ${y} \\ \u200b é 中\n\'\'\'"""*/ <%'
+ODD = 'it\'s $HOME `x` "q" $y \\ \u200b é 中\n\'\'\'"""*/ <%'
 GRAPH = {
     "1": {"class_type": "Save", "inputs": {"text": ODD, "seed": 7, "mode": "a", "image": "a.png", "on": True}},
 }
