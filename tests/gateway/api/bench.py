@@ -70,7 +70,7 @@ def _with(gateway: Gateway, **changed: Any) -> Gateway:
 
 
 @contextlib.asynccontextmanager
-async def open_bench(folder: Path, port: int = 8188, **variables: str) -> AsyncIterator[Bench]:
+async def open_bench(folder: Path, port: int = 8188, /, **variables: str) -> AsyncIterator[Bench]:
     gate = Gate(read_settings({"PYCOMFY_GRAPHS": "any", **variables}))
     (folder / "project").mkdir(exist_ok=True)
     (folder / "project" / "prompt.json").write_text(json.dumps(GRAPH))

@@ -39,7 +39,7 @@ def before_comfyui(folder: Path, use: Any, **variables: str) -> None:
         await site.start()
         port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         try:
-            async with open_bench(folder, port=port, **variables) as bench:
+            async with open_bench(folder, port, **variables) as bench:
                 bench.gateway.instances[0].ready.set()
                 await use(bench)
         finally:
