@@ -43,6 +43,11 @@ def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -
     return command
 
 
+SECRETS = frozenset(("PYCOMFY_API_KEYS", "PYCOMFY_API_KEYS_FILE", "PYCOMFY_WEBHOOK_SECRET", "PYCOMFY_STORAGE_TOKEN"))
+STORAGE_SECRETS = frozenset(("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
+"""Variables that are the gateway's alone: node packs do not get them."""
+
+
 def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]:
     """`given` plus what programs expect of a user, who has no entry in the container's passwd."""
     home = places.data / "user"
@@ -56,7 +61,8 @@ def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]
         "PYTHONFAULTHANDLER": "1",
     }
     # The engine sets HOME to / where the user is unknown; nobody can write there.
-    kept = {k: v for k, v in given.items() if not (k == "HOME" and v in ("", "/"))}
+    ours = SECRETS | (STORAGE_SECRETS if given.get("PYCOMFY_STORAGE") else frozenset())
+    kept = {k: v for k, v in given.items() if k not in ours and not (k == "HOME" and v in ("", "/"))}
     return {**defaults, **kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pycomfy.gateway.launch import LINE_BY_LINE, plan_command, plan_environment
 from pycomfy.gateway.places import Places
+from pycomfy.gateway.settings import Settings
 
 
 def test_flags_an_old_comfyui_does_not_know_are_left_out(tmp_path: Path) -> None:
@@ -40,3 +41,14 @@ def test_what_packs_print_comes_line_by_line(tmp_path: Path) -> None:
     command = [sys.executable, "-B", str(LINE_BY_LINE), main, "--port", "1"]
     done = subprocess.run(command, cwd="/", check=True, capture_output=True, text=True)
     assert json.loads(done.stdout) == [True, [main, "--port", "1"], str(tmp_path), "__main__", main]
+
+
+def test_node_packs_do_not_get_the_secrets_of_the_gateway() -> None:
+    secrets = [f"PYCOMFY_{n.upper()}" for n, f in Settings.model_fields.items() if f.json_schema_extra]
+    given = {**dict.fromkeys(secrets, "x"), "AWS_SECRET_ACCESS_KEY": "x", "HF_TOKEN": "kept"}
+    seen = plan_environment(Places(), given)
+    assert len(secrets) == 3
+    assert not set(secrets) & seen.keys()
+    assert seen["AWS_SECRET_ACCESS_KEY"] == "x", "somebody else's, where outputs go to no storage"
+    assert "AWS_SECRET_ACCESS_KEY" not in plan_environment(Places(), {**given, "PYCOMFY_STORAGE": "s3://b"})
+    assert seen["HF_TOKEN"] == "kept"
