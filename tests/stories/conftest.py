@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.load import load, read_layout
 from pycomfy.errors import MissingTool
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,12 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 @pytest.fixture(scope="session")
 def made(demo: Demo) -> dict[str, Any]:
     return demo.make()
+
+
+@pytest.fixture(scope="session")
+def hello_image(engine: Engine, made: dict[str, Any]) -> str:
+    """The id of the demo's image in the engine."""
+    return load(engine, read_layout(Path(made["build"]["oci"])), "pycomfy-story")
 
 
 def picture(run: dict[str, Any]) -> Path:
