@@ -81,7 +81,8 @@ class Gateway:
                         await events.read()
 
 
-def _find_gateway(connection: HTTPConnection) -> Gateway:
+async def _find_gateway(connection: HTTPConnection) -> Gateway:
+    # FastAPI would give a plain function to a thread, for each request.
     gateway: Gateway = connection.app.state.gateway
     return gateway
 

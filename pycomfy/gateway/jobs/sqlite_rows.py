@@ -138,7 +138,7 @@ def counts(db: sqlite3.Connection, now: datetime) -> Counts:
 def _job(row: tuple[int, str, str]) -> Job:
     seq, record, request = row
     try:
-        return Job.model_validate_json(f'{record[:-1]},"request":{request}}}')
+        return Job.model_validate_json(f'{record[:-1]},"request":{request}}}', extra="ignore")
     except ValidationError as error:
         raise StoreUnavailable(f"the record of job number {seq} cannot be read: {error.errors()[0]['msg']}") from error
 

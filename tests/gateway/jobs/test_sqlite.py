@@ -445,3 +445,22 @@ async def test_the_file_becomes_smaller_when_jobs_leave(place: Folder) -> None:
         await again.expire()
     await again.close()
     assert (place.path / "jobs.db").stat().st_size < before / 4
+
+
+def test_the_record_of_another_version_is_read_without_what_this_one_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+
+    async def go() -> None:
+        store = await SqliteStore.open(path)
+        [job] = await store.add([request()])
+        await store.close()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            for table in ("jobs", "requests"):
+                column = {"jobs": "record", "requests": "request"}[table]
+                assert db.execute(f"UPDATE {table} SET {column} = json_set({column}, '$.later', 1)").rowcount == 1
+            db.commit()
+        store = await SqliteStore.open(path)
+        assert await store.get(job.id) == job
+        await store.close()
+
+    asyncio.run(go())

@@ -64,7 +64,7 @@ def small(color: int) -> dict[str, Any]:
     }
 
 
-def slow(color: int, nodes: int = 60) -> dict[str, Any]:
+def slow(color: int, nodes: int = 25) -> dict[str, Any]:
     """Many nodes of about half a second: an interrupt is seen between two of them."""
     graph = {"0": node("EmptyImage", width=1024, height=1024, batch_size=1, color=color % (1 << 24))}
     for n in range(1, nodes):
@@ -169,7 +169,7 @@ class Path:
         note("cancel: running, end", lambda: running.wait(10).status)
         note("cancel: queued, end", lambda: waiting.wait(10).status)
         note("cancel: again", lambda: running.cancel().status)
-        note("cancel: result", lambda: running.result().status)
+        note("cancel: result", lambda: running.wait(1).result().status)
 
     def lists(self) -> None:
         older, newer = self.submit(self.fresh()).wait(PATIENCE), self.submit(self.fresh()).wait(PATIENCE)
