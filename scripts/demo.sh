@@ -44,5 +44,6 @@ What to try next:
   pycomfy log                      the versions built so far
   pycomfy verify hello             build again in an empty store, and compare every digest
   pycomfy run hello -o pictures    run it again
+  pycomfy run hello --serve        serve it as an API, until Ctrl-C
   pycomfy inspect $place/workflow.json
 END

@@ -1,6 +1,7 @@
 """The application: its routes, its errors and its headers."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -68,7 +69,7 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
         )
     app.add_middleware(Observe, render=render_problem)
     app.add_middleware(StrictHeaders)
-    _add_errors(app)
+    _add_errors(app, [parameter.name for parameter in interface.parameters])
     app.openapi = lambda: document(app, project)  # type: ignore[method-assign]
     return app
 
@@ -84,23 +85,29 @@ def render_problem(request: Request, problem: ApiProblem) -> Response:
     return error_response(problem) if request.url.path.startswith("/api/v2") else problem_response(problem)
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, inputs: Sequence[str]) -> None:
     @app.exception_handler(ApiProblem)
     async def on_problem(request: Request, error: ApiProblem) -> Response:
         return render_problem(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        return render_problem(request, explain_request(error))
+        return render_problem(request, explain_request(error, inputs))
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
         codes = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large"}
         code = codes.get(error.status_code, "invalid_request" if error.status_code < 500 else "upstream_error")
-        response = render_problem(request, ApiProblem(error.status_code, code, str(error.detail)))
-        response.headers.update(error.headers or {})
+        message, methods = str(error.detail), ""
         if error.status_code == 405:
-            response.headers["Allow"] = ", ".join(_find_methods(app, request.url.path))
+            methods = ", ".join(_find_methods(app, request.url.path))
+            message = f"{request.method} is not possible here, but {methods}"
+        elif error.status_code == 404:
+            message = "there is no such route: /docs and /openapi.json have those that there are"
+        response = render_problem(request, ApiProblem(error.status_code, code, message))
+        response.headers.update(error.headers or {})
+        if methods:
+            response.headers["Allow"] = methods
         return response
 
     @app.exception_handler(Exception)

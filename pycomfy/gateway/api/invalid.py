@@ -13,16 +13,19 @@ Entry = dict[str, Any]
 Place = tuple[str, ...]
 
 
-def explain_request(error: RequestValidationError) -> ApiProblem:
-    """The problem with all that is wrong, each thing once, by a JSON Pointer into the body or a parameter's name."""
-    entries = explain_errors(error.errors(), error.body)
+def explain_request(error: RequestValidationError, inputs: Sequence[str] = ()) -> ApiProblem:
+    """The problem with all that is wrong, each thing once, by a JSON Pointer into the body or a parameter's name.
+    `inputs` are the names of the workflow's inputs."""
+    entries = explain_errors(error.errors(), error.body, inputs)
     first = entries[0]
     place = str(first["pointer"] or "").removeprefix("/").replace("/", ".") or first["parameter"]
     message = f"{place}: {first['detail']}" if place else first["detail"]
+    if len(entries) > 1:
+        message += f"; and {len(entries) - 1} more, in errors"
     return ApiProblem(422, "invalid_request", message, details={"errors": entries})
 
 
-def explain_errors(errors: Iterable[Mapping[str, Any]], body: Any) -> list[Entry]:
+def explain_errors(errors: Iterable[Mapping[str, Any]], body: Any, inputs: Sequence[str] = ()) -> list[Entry]:
     """An entry for each place. Of a value that may have several forms, pydantic tells what is wrong with each: only
     what is wrong with its parts counts, if there is such a thing."""
     values: dict[Place, list[tuple[Place, Mapping[str, Any]]]] = {}
@@ -35,27 +38,39 @@ def explain_errors(errors: Iterable[Mapping[str, Any]], body: Any) -> list[Entry
         for place, error in several:
             if len(place) == deepest:
                 found.setdefault(place, []).append(error)
-    return [_describe(place, several) for place, several in found.items()][:MAX_ERRORS]
+    return [_describe(place, several, body, inputs) for place, several in found.items()][:MAX_ERRORS]
 
 
-def _describe(place: Place, errors: Sequence[Mapping[str, Any]]) -> Entry:
+def _describe(place: Place, errors: Sequence[Mapping[str, Any]], body: Any, inputs: Sequence[str]) -> Entry:
     first = errors[0]
     code = str(first["type"])
-    texts = dict.fromkeys(_word(error) for error in errors)
+    texts = dict.fromkeys(_word(error, place, body, inputs) for error in errors)
     entry: Entry = {"pointer": None, "parameter": None, "detail": "; or ".join(texts)[:1000], "code": code}
     if place and place[0] != "body":
         return {**entry, "parameter": place[1] if len(place) > 1 else place[0]}
     return {**entry, "pointer": "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in place[1:])}
 
 
-def _word(error: Mapping[str, Any]) -> str:
+def _word(error: Mapping[str, Any], place: Place, body: Any, inputs: Sequence[str]) -> str:
     if error["type"] == "json_invalid":
         position = error["loc"][-1]
         why = (error.get("ctx") or {}).get("error", "")
         return f"the body is no JSON: {why} at character {position}"
     if error["type"] == "extra_forbidden":
-        return "there is no such field"
+        return _word_unknown(place, inputs)
+    if place == ("body",) and isinstance(body, bytes):
+        return "the body is not read as JSON without the header Content-Type: application/json"
+    if place == ("body", "file") and error["type"] == "missing":
+        return 'a file is sent as multipart/form-data, in the field "file": curl --form file=@photo.png'
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _word_unknown(place: Place, inputs: Sequence[str]) -> str:
+    if place[1:-1] == ("sweep",) or (place[1:2] == ("inputs",) and all(part.isdigit() for part in place[2:-1])):
+        return f"there is no such input; there are: {', '.join(inputs)}" if inputs else "there are no inputs"
+    if len(place) == 2 and place[1] in inputs:
+        return f'there is no such field: an input is a part of "inputs", as in {{"inputs": {{"{place[1]}": …}}}}'
+    return "there is no such field"
 
 
 def _locate(error: Mapping[str, Any], body: Any) -> tuple[Place, Place]:

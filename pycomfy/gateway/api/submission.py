@@ -52,6 +52,9 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
     return jobs
 
 
+QUEUE_FULL = "as many jobs wait as may (PYCOMFY_MAX_QUEUED): try again in {} s"
+
+
 async def _add(gateway: Gateway, submissions: Sequence[Submission]) -> list[Job]:
     """Raises as `submit` does. Secrets are there before the jobs are: one may start at once."""
     requests = [_complete(gateway, submission.request) for submission in submissions]
@@ -72,7 +75,7 @@ def _explain(error: BaseException) -> BaseException:
     """The answer for a job that was not accepted; other errors are as they are."""
     match error:
         case QueueFull():
-            return ApiProblem(429, "queue_full", "too many jobs are waiting", retry_after=error.retry_after)
+            return ApiProblem(429, "queue_full", QUEUE_FULL.format(error.retry_after), retry_after=error.retry_after)
         case BatchTooLarge():
             return ApiProblem(422, "batch_too_large", str(error))
         case StoreFull():

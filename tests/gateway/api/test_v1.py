@@ -111,6 +111,29 @@ def test_parameters_and_bodies_that_cannot_be_read_are_told_apart(serving: Servi
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
 
 
+@pytest.mark.parametrize(
+    ("route", "given", "message"),
+    [
+        ("/v1/jobs", {"content": "{}"}, "Content-Type: application/json"),
+        ("/v1/jobs", {"data": {"width": "64"}}, "Content-Type: application/json"),
+        ("/v1/jobs", {"json": {"inputs": {"widht": 64}}}, "there are: width, strength, seed, text, palette, photo, x"),
+        ("/v1/jobs", {"json": {"width": 64}}, '{"inputs": {"width": …}}'),
+        ("/v1/jobs", {"json": {"inputs": {"width": 1, "seed": "a"}}}, "and 1 more, in errors"),
+        ("/v1/batches", {"json": {"inputs": [{"widht": 64}]}}, "there are: width, "),
+        ("/v1/batches", {"json": {"sweep": {"widht": [64]}}}, "there are: width, "),
+        ("/v1/files", {"content": b"png"}, "multipart/form-data"),
+        ("/v1/nope", {"json": {}}, "there is no such route"),
+        ("/v1/workflow", {"json": {}}, "POST is not possible here, but GET"),
+    ],
+)
+def test_a_common_mistake_is_told_with_what_to_do(
+    serving: Serving, route: str, given: dict[str, Any], message: str
+) -> None:
+    answer = serving.client.post(route, **given)
+    assert 400 <= answer.status_code < 500
+    assert message in answer.json()["detail"]
+
+
 def test_a_file_comes_in_by_id_and_as_a_data_uri(serving: Serving) -> None:
     data = b"some bytes"
     uploaded = serving.client.post("/v1/files", files={"file": ("a.png", data, "image/png")}).json()

@@ -50,7 +50,8 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
     ) -> Response:
         """Queue a job for each of `inputs`, times each combination of `sweep`; all or none are accepted."""
         batch = str(uuid.uuid4())
-        sets = [_check(models, index, values) for index, values in enumerate(_combine(body))]
+        names = [parameter.name for parameter in interface.parameters]
+        sets = [_check(models, names, index, values) for index, values in enumerate(_combine(body))]
         intake = Intake(gateway, interface, caller)
         wanted = [await plan_job(intake, body, inputs) for inputs in sets]
         traceparent = request.headers.get("traceparent")
@@ -87,13 +88,13 @@ async def find_batch(gateway: Gateway, owner: str, batch: str) -> list[Job]:
     return jobs[::-1]
 
 
-def _check(models: model.TypedModels, index: int, values: Mapping[str, Any]) -> Any:
+def _check(models: model.TypedModels, names: Sequence[str], index: int, values: Mapping[str, Any]) -> Any:
     try:
         return models.inputs.model_validate(values)
     except ValidationError as e:
         # Each of `inputs` was checked before: it is a value of the sweep.
         found = [{**error, "loc": ("body", "sweep", *error["loc"])} for error in e.errors(include_url=False)]
-        entries = explain_errors(found, {"sweep": values})
+        entries = explain_errors(found, {"sweep": values}, names)
         first = entries[0]
         name = str(first["pointer"]).removeprefix("/sweep/")
         message = f"job {index}: {name}: {first['detail']}"

@@ -56,7 +56,7 @@ def explain(error: AssetError | ValueError) -> ApiProblem:
         case HashMismatch():
             return ApiProblem(409, "hash_mismatch", str(error))
         case TooLarge():
-            return ApiProblem(413, "too_large", str(error))
+            return ApiProblem(413, "too_large", f"{error} (PYCOMFY_MAX_UPLOAD)")
         case NoSpace():
             return ApiProblem(507, "storage_full", str(error))
         case AssetInUse():
