@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import unix_connect
 
 from tests.gateway.api.typed import serve
 from tests.gateway.image import Image
@@ -244,3 +246,19 @@ def test_names_in_the_page_are_text(image: Image) -> None:
     serving.start()
     assert "<script" not in serving.client.get("/docs").text
     assert serving.stop() == 0
+
+
+def test_the_same_events_come_over_a_websocket(serving: Serving) -> None:
+    job = run(serving)
+
+    def listen(path: str) -> list[dict[str, Any]]:
+        with unix_connect(str(serving.socket), f"ws://gateway{path}") as ws:
+            return [json.loads(message) for message in ws]
+
+    events = listen(job["urls"]["websocket"])
+    assert [e["event"] for e in events] == [name for _, name, _ in read_events(serving, job)]
+    assert events[-1]["data"]["outputs"] == job["outputs"]
+    with pytest.raises(InvalidStatus) as refused:
+        listen("/v1/jobs/9f8a1c0d-2b3e-4f56-8a7b-1c2d3e4f5a6b/ws")
+    assert json.loads(refused.value.response.body or b"")["code"] == "not_found"
+    assert refused.value.response.status_code == 404

@@ -20,7 +20,7 @@ from ..v2.jobs import find_job
 from ..v2.render import base_url
 from . import model
 from .render import render_job, render_output
-from .responses import documented
+from .responses import documented, problem_response
 
 POLICY_VIOLATION = 1008
 """Close code of a WebSocket that is refused."""
@@ -92,7 +92,10 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
                     for line in lines.splitlines():
                         await socket.send_text(line.decode())
         except ApiProblem as e:
-            await socket.close(POLICY_VIOLATION, e.message[:120])
+            if "websocket.http.response" in socket.scope.get("extensions", {}):
+                await socket.send_denial_response(problem_response(e))
+            else:
+                await socket.close(POLICY_VIOLATION, e.message[:120])
             return
         except WebSocketDisconnect:
             return

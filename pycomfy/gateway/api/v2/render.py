@@ -1,5 +1,6 @@
 """Records of ours, as the contract shows them."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,8 @@ def base_url(gateway: Gateway, request: HTTPConnection | None) -> str:
     """The address that clients use, without a path: as it is set, or as this client did."""
     if gateway.settings.public_url or request is None:
         return gateway.settings.public_url.rstrip("/")
-    return str(request.base_url).rstrip("/")
+    # A WebSocket's address begins with ws, where its links do not lead.
+    return re.sub("^ws", "http", str(request.base_url)).rstrip("/")
 
 
 async def render_job(gateway: Gateway, request: Request, job: KeptJob) -> model.Job:
