@@ -95,6 +95,11 @@ class Server:
     def tail(self) -> str:
         return "\n".join(self.log.tail)
 
+    def kill(self) -> None:
+        """End it and everything it started at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
     async def stop(self) -> None:
         """End it and everything it started, gently first. Safe to call at any time."""
         for number in (signal.SIGTERM, signal.SIGKILL):

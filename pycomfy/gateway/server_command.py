@@ -182,6 +182,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             cpu=machine.cpu,
             environment=worker.environment,
             hang_limit=settings.hang_limit,
+            interrupt_limit=settings.interrupt_limit,
             on_line=lines,
         )
         for worker in machine.workers

@@ -100,6 +100,9 @@ class Settings(BaseModel):
         20, ge=0, le=86_400, description="seconds that running jobs get when the gateway is stopped; the others wait"
     )
     hang_limit: float = Field(120, gt=0, description="seconds without any answer after which ComfyUI is started again")
+    interrupt_limit: float = Field(
+        30, gt=0, description="seconds that a node gets to end when its job is canceled; then ComfyUI is started again"
+    )
     fetch_models: bool = Field(False, description="download models that are missing, and verify them")
     warmup: str = Field("", description="1: run the workflow once before ready; or a file with a graph")
 

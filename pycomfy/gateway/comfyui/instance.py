@@ -30,19 +30,30 @@ CONNECT_LIMIT = 5.0
 QUIET = 2.0
 """Seconds without a message, after which ComfyUI is asked whether it still has the prompt."""
 
+SOON = 0.2
+"""The same where there is no connection that messages come by, or after an answer without the prompt."""
+
 MOST_MISSES = 3
 """Answers, one after another, in which a prompt is neither waiting nor running nor over: it is lost."""
 
-INTERRUPT_LIMIT = 30.0
-"""Seconds that a node gets to end when it is interrupted. After that, ComfyUI is started again."""
+END_LIMIT = 30.0
+"""Seconds to wait for the end of a ComfyUI that was asked for."""
+
+MOST_TOLD = 300
+"""Characters of the line that a ComfyUI printed last."""
+
+FREE_PAUSE = 0.3
+"""Seconds that ComfyUI gets to free its memory before the next prompt comes: it does so between two prompts only."""
 
 
 class Died(Exception):
-    """ComfyUI ended, hung or lost the prompt: another attempt may succeed. `code` and the message say how."""
+    """ComfyUI ended, hung or lost the prompt: another attempt may succeed. `code` and the message say how; `reached`
+    is false where it cannot be the prompt's fault."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, reached: bool = True) -> None:
         super().__init__(message)
         self.code = code
+        self.reached = reached
 
 
 class Interrupted(Exception):
@@ -60,13 +71,15 @@ class Rejected(Exception):
 @dataclass
 class Instance:
     """A ComfyUI on `places.port`, in the folders that `prepare` made. `hang_limit` is how many seconds it may leave a
-    question about its queue unanswered."""
+    question about its queue unanswered, `interrupt_limit` how many a node gets to end when it is interrupted: after
+    that, ComfyUI is started again."""
 
     name: str
     places: Places
     cpu: bool
     environment: Mapping[str, str] = field(default_factory=dict)
     hang_limit: float = 120.0
+    interrupt_limit: float = 30.0
     on_line: Callable[[str, str], None] = lambda instance, line: None
 
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,6 +94,13 @@ class Instance:
     _server: Server | None = None
     _tracker: Tracker | None = None
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
+    _connected: bool = False
+    _ended: str | None = None
+    """Why we ended it, if we did."""
+
+    _unreadable: str | None = None
+    """Why the history of the prompt inside could not be read."""
+
     _restart: asyncio.Event = field(default_factory=asyncio.Event)
     _chores: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -92,7 +112,7 @@ class Instance:
             try:
                 await self._live()
             except Failure as e:
-                self.failure = str(e)
+                self.failure = _describe(e)
                 log.error("ComfyUI %s: %s", self.name, e, extra={"instance": self.name})
             except OSError as e:
                 self.failure = f"ComfyUI cannot be started: {e}"
@@ -103,6 +123,7 @@ class Instance:
     async def _live(self) -> None:
         """One process from its start to its end. Raises `Failure` with how it ended."""
         self._restart.clear()
+        self._ended = None
         self.starts += 1
 
         def take(line: str) -> None:
@@ -131,26 +152,40 @@ class Instance:
                 await asyncio.wait({death, again, watch}, return_when=asyncio.FIRST_COMPLETED)
                 if death.done():
                     raise await server.death("while it ran")
+                if watch.done():
+                    self._ended = f"ComfyUI did not answer for {self.hang_limit:g} s, and was ended"
+                else:
+                    self._ended = "ComfyUI was ended: a node did not end"
+                self.failure = self._ended
                 log.warning("ComfyUI %s is started again", self.name, extra={"instance": self.name})
+                # It does not listen, so that a gentle end would only take longer.
+                server.kill()
             finally:
                 self.ready.clear()
-                if self._server is not None and self._server.process.returncode is not None:
-                    self.failure = self.failure or "it ended"
                 self._client = None
                 self.stopped.set()
                 for task in tasks:
                     task.cancel()
 
     async def _listen(self, client: ComfyClient, connected: asyncio.Event) -> None:
-        """Pass messages on to the tracker; the connection is made again as often as it breaks."""
+        """Pass messages on to the tracker; the connection is made again as often as it breaks. `connected` is set once
+        the first was made, or could not be."""
         while True:
-            with contextlib.suppress(Unanswered):
+            try:
                 async for message in client.listen():
+                    self._connected = True
                     connected.set()
                     if self._tracker is not None and message:
                         self._tracker.take(message)
                         self._heard.set()
-            await asyncio.sleep(0.2)
+            except Unanswered as e:
+                if not connected.is_set():
+                    log.warning("ComfyUI %s gives no messages: %s", self.name, e, extra={"instance": self.name})
+            except Exception:
+                log.exception("a message of ComfyUI %s is not understood", self.name, extra={"instance": self.name})
+            self._connected = False
+            connected.set()
+            await asyncio.sleep(SOON)
 
     async def _watch_answers(self, client: ComfyClient) -> None:
         """Return when it has not answered for `hang_limit` seconds."""
@@ -162,10 +197,11 @@ class Instance:
         log.error("ComfyUI %s does not answer any more", self.name, extra={"instance": self.name})
 
     async def free(self) -> None:
-        """Unload models, where it can be asked."""
+        """Unload models and forget what nodes returned, where it can be asked."""
         if self._client is not None:
             with contextlib.suppress(Unanswered, Refused):
                 await self._client.free()
+                await asyncio.sleep(FREE_PAUSE)
 
     def restart(self) -> None:
         """End the process; `keep_running` starts another."""
@@ -174,7 +210,7 @@ class Instance:
     def require_client(self) -> ComfyClient:
         """Raises `Died` while there is no ComfyUI to ask."""
         if self._client is None:
-            raise Died("worker_lost", self.failure or "ComfyUI is not running")
+            raise Died("worker_lost", self.failure or "ComfyUI is not running", reached=False)
         return self._client
 
     async def run(
@@ -190,7 +226,7 @@ class Instance:
         ComfyUI refuses or that fails, `Died` if ComfyUI ended or lost it.
         """
         client = self.require_client()
-        self._tracker = tracker
+        self._tracker, self._unreadable = tracker, None
         self._heard.clear()
         died = asyncio.create_task(self.stopped.wait())
         halted = asyncio.create_task(stop.wait())
@@ -205,6 +241,9 @@ class Instance:
         except Unanswered as e:
             # A connection that breaks is mostly the first sign of a death.
             await asyncio.wait({died}, timeout=10)
+            if not died.done():
+                self.restart()  # the prompt must not stay inside
+                await asyncio.wait({died}, timeout=END_LIMIT)
             raise await self._death(str(e)) from e
         finally:
             self._tracker = None
@@ -223,6 +262,8 @@ class Instance:
         task.add_done_callback(self._chores.discard)
 
     async def _death(self, what: str) -> Died:
+        if self._ended is not None:
+            return Died("worker_lost", self._ended)
         if self.stopped.is_set() and self._server is not None and self._server.process.returncode is not None:
             failure = await self._server.death("while it ran the prompt")
             kind = str(failure.events[0].get("type"))
@@ -252,7 +293,8 @@ class Instance:
         misses = 0
         while True:
             heard = asyncio.create_task(self._heard.wait())
-            await asyncio.wait({heard, died, halted}, timeout=QUIET, return_when=asyncio.FIRST_COMPLETED)
+            patience = QUIET if self._connected and not misses else SOON
+            await asyncio.wait({heard, died, halted}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             quiet = not heard.done()
             heard.cancel()
             self._heard.clear()
@@ -269,7 +311,7 @@ class Instance:
                     return entry
                 misses = 0 if tracker.ended is False and await client.knows(tracker.prompt_id) else misses + 1
                 if misses > MOST_MISSES:
-                    raise Died("worker_lost", "ComfyUI does not know the prompt any more")
+                    raise Died("worker_lost", self._unreadable or "ComfyUI does not know the prompt any more")
                 if tracker.ended:
                     await asyncio.sleep(0.002 * 4**misses)
                     self._heard.set()
@@ -277,7 +319,8 @@ class Instance:
     async def _ask_history(self, client: ComfyClient, tracker: Tracker) -> dict[str, Any] | None:
         try:
             return await client.history(tracker.prompt_id)
-        except Refused:
+        except Refused as e:
+            self._unreadable = f"ComfyUI does not give what the prompt made: {e}"
             # Such as a value in it that is no JSON: it will not get better. What the messages said is known.
             if tracker.end is None:
                 return None
@@ -288,10 +331,17 @@ class Instance:
     async def _interrupt(self, client: ComfyClient, tracker: Tracker, died: asyncio.Task[Any]) -> None:
         """Return when the prompt is over; a node that does not listen costs ComfyUI its life."""
         await client.interrupt(tracker.prompt_id)
-        deadline = time.monotonic() + INTERRUPT_LIMIT
+        deadline = time.monotonic() + self.interrupt_limit
         while time.monotonic() < deadline:
             if died.done() or await self._ask_history(client, tracker) or not await client.knows(tracker.prompt_id):
                 return
             await asyncio.wait({died}, timeout=0.1)
+        log.warning("a node does not end: ComfyUI %s is ended", self.name, extra={"instance": self.name})
         self.restart()
-        await asyncio.wait({died}, timeout=INTERRUPT_LIMIT)
+        await asyncio.wait({died}, timeout=END_LIMIT)
+
+
+def _describe(failure: Failure) -> str:
+    """Why it ended, with what it printed last where no job had run yet: after that, it is nobody's but the job's."""
+    last = str(failure.events[0].get("log") or "").strip().rpartition("\n")[2] if failure.events else ""
+    return f"{failure}: {last[:MOST_TOLD]}" if last and "while it started" in str(failure) else str(failure)

@@ -33,13 +33,17 @@ def find_problems(entry: dict[str, Any], prompt: dict[str, Any]) -> list[Event]:
     if not isinstance(status, dict):
         return []
     events = []
-    for kind, data in status.get("messages") or []:
+    messages = status.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        kind, data = message if isinstance(message, list | tuple) and len(message) == 2 else (None, None)
+        if not isinstance(data, dict):
+            continue
         if kind == "execution_error":
             trace = data.get("traceback")
-            text = "".join(trace) if isinstance(trace, list) else str(trace or "")
+            text = "".join(map(str, trace)) if isinstance(trace, list) else str(trace or "")
             head = about(prompt, str(data.get("node_id")))
-            message = str(data.get("exception_message") or "").strip()
-            events.append(error(str(data.get("exception_type")), message, **head, traceback=text[-20_000:]))
+            what = str(data.get("exception_message") or "").strip()
+            events.append(error(str(data.get("exception_type")), what, **head, traceback=text[-20_000:]))
         elif kind == "execution_interrupted":
             events.append(error("interrupted", "the prompt was interrupted", **about(prompt, str(data.get("node_id")))))
     if not events and status.get("status_str") != "success":

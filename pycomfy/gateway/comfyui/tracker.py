@@ -16,6 +16,9 @@ MAX_PREVIEW = 4 << 20
 MAX_SENT = 1000
 """Images that a node may return as previews."""
 
+MAX_SENT_BYTES = 512 << 20
+"""Bytes of them: they are in memory until the prompt is over."""
+
 ENDS = frozenset({"execution_success", "execution_error", "execution_interrupted"})
 
 
@@ -63,6 +66,9 @@ class Tracker:
     """What each node returned that is done, before the history has it."""
 
     sent: list[SentImage] = field(default_factory=list)
+    sent_lost: int = 0
+    """Images beyond those limits."""
+
     cached: set[str] = field(default_factory=set)
     node_seconds: list[tuple[str, float]] = field(default_factory=list)
     """Class and duration of each node that is done, for metrics; emptied by who reads it."""
@@ -79,6 +85,7 @@ class Tracker:
     _done: set[str] = field(default_factory=set)
     _step: tuple[int, int] | None = None
     _began: float = 0.0
+    _sent_bytes: int = 0
 
     def progress(self) -> Progress:
         total = max(len(self.graph), 1)
@@ -101,7 +108,11 @@ class Tracker:
         except (ValueError, RecursionError):
             return
         kind, data = (parsed.get("type"), parsed.get("data")) if isinstance(parsed, dict) else (None, None)
-        if not isinstance(data, dict) or data.get("prompt_id", self.prompt_id) != self.prompt_id:
+        if (
+            not isinstance(kind, str)
+            or not isinstance(data, dict)
+            or data.get("prompt_id", self.prompt_id) != self.prompt_id
+        ):
             return
         match kind:
             case "execution_cached":
@@ -181,11 +192,18 @@ class Tracker:
         if node is None or suffix is None or not image:
             return
         if about(self.graph, node)["class_type"] == SENDS_IMAGES:
-            if kind == PREVIEW_IMAGE and len(self.sent) < MAX_SENT:
-                self.sent.append(SentImage(node, suffix, image))
+            if kind == PREVIEW_IMAGE:
+                self._keep_sent(SentImage(node, suffix, image))
         elif len(image) <= MAX_PREVIEW:
             self.preview = Preview(node, "image/png" if suffix == ".png" else "image/jpeg", image)
             self.changed = True
+
+    def _keep_sent(self, image: SentImage) -> None:
+        self._sent_bytes += len(image.data)
+        if len(self.sent) < MAX_SENT and self._sent_bytes <= MAX_SENT_BYTES:
+            self.sent.append(image)
+        else:
+            self.sent_lost += 1
 
 
 def _metadata(data: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..places import Places
 
@@ -33,8 +34,13 @@ def plan_workers(wanted: str, places: Places, gpus: int, environment: Mapping[st
 def _places(places: Places, number: int) -> Places:
     if number == 0:
         return places
-    folder = f"worker-{number}"
-    return replace(places, data=places.data / "workers" / folder, temp=places.temp / folder, port=places.port + number)
+    data = find_data(places.data, str(number))
+    return replace(places, data=data, temp=places.temp / data.name, port=places.port + number)
+
+
+def find_data(data: Path, name: str) -> Path:
+    """The data folder of the worker of that name."""
+    return data if name == "0" else data / "workers" / f"worker-{name}"
 
 
 def _visible(number: int, gpus: int, environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..comfyui.instance import Died, Instance, Interrupted, Rejected
 from ..comfyui.tracker import Tracker
+from .leftovers import TempFiles, remove_strays
 from .live import Live
 from .model import CONVERTED, Job, JobError, Output, State
 from .outputs import MAX_OUTPUTS, Found, Lost, OutputFolder, find_outputs, find_sent
@@ -84,6 +85,14 @@ class Running:
     names: set[tuple[str, ...]] = field(default_factory=set)
     """What tells one output from another."""
 
+    lost: dict[str, str] = field(default_factory=dict)
+    """Why an output could not be kept, with its node."""
+
+    def start_over(self) -> None:
+        """What the attempt made is made once more."""
+        for made in (self.outputs, self.collected, self.names, self.lost):
+            made.clear()
+
     def is_new(self, *name: str) -> bool:
         """Whether an output was not seen before; it is from now on."""
         if name in self.names:
@@ -120,12 +129,14 @@ class Dispatcher:
 
     _remembered: Remembered = field(default_factory=Remembered)
     _affinity: dict[str, str] = field(default_factory=dict)
+    _temp: dict[str, TempFiles] = field(default_factory=dict)
 
     async def serve(self, instance: Instance) -> None:
         """Run jobs on the instance, one after another, until cancelled or drained."""
         await self.gate.wait()
         folder = OutputFolder(instance.places.output)
         await asyncio.to_thread(folder.new_files)
+        self._temp[instance.name] = TempFiles(instance.places.temp / "temp")
         while not self.draining:
             await instance.ready.wait()
             loaded = self._affinity.get(instance.name)
@@ -161,7 +172,7 @@ class Dispatcher:
         try:
             ended = await self._attempt(instance, running, folder)
         except asyncio.CancelledError:
-            ended = await asyncio.shield(self._release(running, "worker_stopped", "the gateway was stopped"))
+            ended = await asyncio.shield(self._give_back(running))
             raise
         except Exception as e:
             log.exception("the job failed in the gateway", extra=context)
@@ -190,6 +201,7 @@ class Dispatcher:
         if job.request.secret is not None and job.request.secret not in self.secrets:
             error = JobError(code="secret_lost", message="the key that came with the job is not kept over a restart")
             return await self._finish(running, "failed", error)
+        await asyncio.to_thread(folder.new_files)  # what is there by now is not of this job
         try:
             graph = await self.stager.stage(job)
         except JobFailed as e:
@@ -200,31 +212,45 @@ class Dispatcher:
             try:
                 entry = await self._execute(instance, running, tracker)
             except Interrupted:
-                await self._collect(instance, running, tracker.returned, tracker)
-                await self._collect_sent(running, tracker)
+                await self._collect_all(instance, running, tracker.returned, tracker)
+                await self._drop_unnamed(instance, running.outputs, folder)
                 return await self._finish_interrupted(running)
             except Rejected as e:
-                await self._collect(instance, running, tracker.returned, tracker)
                 error = explain(e, graph)
                 if error.code == "out_of_memory" and retry:
                     running.warn("memory was used up: models were unloaded, and the job was tried again")
-                    await instance.free()
-                    prompt_id = str(uuid.uuid4())
+                    prompt_id = await self._start_over(instance, running, folder)
                     continue
+                # What was made before is not lost because a later node failed.
+                await self._collect_all(instance, running, tracker.returned, tracker)
+                await self._collect_unnamed(instance, running, folder)
                 return await self._finish(running, "failed", error)
             except Died as e:
-                return await self._release(running, e.code, str(e))
+                await self._drop_unnamed(instance, (), folder)
+                return await self._release(running, e.code, str(e), counted=e.reached)
             outputs = entry.get("outputs")
             # A cached node is in the history, and was not told of in a message.
             returned = {**tracker.returned, **(outputs if isinstance(outputs, dict) else {})}
-            lost = await self._collect(instance, running, returned, tracker)
-            lost = await self._collect_sent(running, tracker) or lost
+            await self._collect_all(instance, running, returned, tracker)
+            if retry and any(node in tracker.cached for node in running.lost.values()):
+                log.info("what a cached node made is gone: it runs again", extra={"job": job.id})
+                prompt_id = await self._start_over(instance, running, folder)
+                continue
             self._remember(instance, running, tracker)
             await self._collect_unnamed(instance, running, folder)
-            if lost:
-                return await self._finish(running, "failed", JobError(code="output_lost", message=lost))
+            await asyncio.to_thread(self._temp[instance.name].add, list(running.outputs))
+            if running.lost:
+                error = JobError(code="output_lost", message=next(iter(running.lost)))
+                return await self._finish(running, "failed", error)
             return await self._finish(running, "succeeded")
         raise AssertionError("not reached")
+
+    async def _start_over(self, instance: Instance, running: Running, folder: OutputFolder) -> str:
+        """The id of another prompt, for a ComfyUI that has neither models nor results in its memory."""
+        running.start_over()
+        await self._drop_unnamed(instance, (), folder)
+        await instance.free()
+        return str(uuid.uuid4())
 
     async def _execute(self, instance: Instance, running: Running, tracker: Tracker) -> dict[str, Any]:
         """Run it, and tell of it while it runs."""
@@ -273,11 +299,23 @@ class Dispatcher:
                 elif state == "canceling":
                     running.halt("canceled")
 
+    async def _collect_all(
+        self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker
+    ) -> None:
+        """At the end: also what could not be kept before."""
+        running.lost.clear()
+        await self._collect(instance, running, returned, tracker)
+        for found in find_sent(tracker.sent):
+            await self._keep(running, found)
+        if tracker.sent_lost:
+            running.lost[f"{tracker.sent_lost} images were too many to be kept"] = ""
+        for message in running.lost:
+            running.warn(f"an output cannot be kept: {message}")
+
     async def _collect(
         self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker
-    ) -> str | None:
-        """Keep and commit outputs that are not yet; why the first that could not be kept was lost."""
-        lost: str | None = None
+    ) -> None:
+        """Keep and commit outputs that are not yet."""
         signatures = sign_nodes(tracker.graph) if tracker.cached else {}
         for node, values in returned.items():
             cached = self._remembered.find(instance.name, signatures.get(node, "")) if node in tracker.cached else ()
@@ -285,17 +323,9 @@ class Dispatcher:
                 continue
             for found in find_outputs(instance.places, {node: values}):
                 if isinstance(found, Lost):
-                    running.warn(found.message)
-                    lost = lost or found.message
+                    running.lost[found.message] = node
                 else:
-                    lost = await self._keep(running, found) or lost
-        return lost
-
-    async def _collect_sent(self, running: Running, tracker: Tracker) -> str | None:
-        lost: str | None = None
-        for found in find_sent(tracker.sent):
-            lost = await self._keep(running, found) or lost
-        return lost
+                    await self._keep(running, found)
 
     def _remember(self, instance: Instance, running: Running, tracker: Tracker) -> None:
         """Note what each node returned that ran."""
@@ -311,11 +341,13 @@ class Dispatcher:
     async def _keep_again(self, running: Running, node: str, outputs: tuple[Output, ...]) -> bool:
         """Keep what a cached node returned when it ran; False where its bytes are gone."""
         for output in outputs:
-            if not running.is_new(node, output.kind, output.subfolder, output.name, output.folder):
+            name = (node, output.kind, output.subfolder, output.name, output.folder)
+            if not running.is_new(*name):
                 continue
             try:
                 again = await self.keeper.keep_again(running.job, output.model_copy(update={"node": node}))
             except NotKept:
+                running.names.discard(name)
                 return False
             await self._commit(running, again)
         return True
@@ -330,20 +362,29 @@ class Dispatcher:
             if (subfolder, path.name) not in known:
                 await self._keep(running, Found("", "files", path.name, subfolder, path=path))
 
-    async def _keep(self, running: Running, found: Found) -> str | None:
+    async def _drop_unnamed(self, instance: Instance, kept: Iterable[Output], folder: OutputFolder) -> None:
+        """Remove new files but those in `kept`: what was broken off is no output, of this job or of the next."""
+        top = instance.places.output.resolve()
+        known = {top / output.subfolder / output.name for output in kept if output.folder == "output"}
+        new = await asyncio.to_thread(folder.new_files)
+        await asyncio.to_thread(remove_strays, [path for path in new if path not in known], top)
+        # So that a file of the same name is new again.
+        await asyncio.to_thread(folder.new_files)
+
+    async def _keep(self, running: Running, found: Found) -> None:
         if len(running.outputs) >= MAX_OUTPUTS:
             running.warn(f"more than {MAX_OUTPUTS} outputs: the others are not kept")
-            return None
-        if not running.is_new(found.node, found.kind, found.subfolder, found.name, found.folder):
-            return None
+            return
+        name = (found.node, found.kind, found.subfolder, found.name, found.folder)
+        if not running.is_new(*name):
+            return
         try:
             kept = await self.keeper.keep(running.job, found)
         except NotKept as e:
-            message = f"{found.name}: {e}"
-            running.warn(f"an output cannot be kept: {message}")
-            return message
+            running.names.discard(name)  # the end tries again
+            running.lost[f"{found.name}: {e}"] = found.node
+            return
         await self._commit(running, kept)
-        return None
 
     async def _commit(self, running: Running, kept: Kept) -> None:
         for warning in kept.warnings:
@@ -380,12 +421,16 @@ class Dispatcher:
             case "expired":
                 error = JobError(code="deadline_exceeded", message="the job was not done before its deadline")
                 return await self._finish(running, "expired", error)
-        return await self._release(running, "worker_stopped", "the gateway was stopped")
+        return await self._give_back(running)
 
-    async def _release(self, running: Running, code: str, message: str) -> Job | None:
+    async def _give_back(self, running: Running) -> Job | None:
+        """It waits for the next start of the gateway: a stop in good order is no attempt."""
+        return await self._release(running, "worker_stopped", "the gateway was stopped", counted=False)
+
+    async def _release(self, running: Running, code: str, message: str, *, counted: bool = True) -> Job | None:
         try:
             reason = JobError(code=code, message=message)
-            return await self.store.release(running.job.id, running.job.attempt, reason=reason)
+            return await self.store.release(running.job.id, running.job.attempt, reason=reason, counted=counted)
         except (StoreFull, OSError):
             return None  # its lease ends, and then it is released
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from ..assets.model import AssetError
 from ..comfyui.client import Unanswered
 from ..comfyui.instance import Died
+from ..comfyui.workers import find_data
 from ..graph.assets import list_assets
 from ..server import Refused
+from .leftovers import remove_made
+from .model import Job
 from .store import JobFilter, StoreFull
 
 if TYPE_CHECKING:
@@ -71,18 +74,22 @@ async def _learn_node_types(gateway: "Gateway") -> None:
 async def sweep(gateway: "Gateway") -> None:
     """Remove results that are over; where the disk is nearly full, the oldest results with their jobs, too."""
     while jobs := await gateway.store.finished(overdue=True):
-        await forget(gateway, [job.id for job in jobs])
+        await forget(gateway, jobs)
     await gateway.assets.expire()
     while shutil.disk_usage(gateway.data).free < KEEP_FREE:
         jobs = await gateway.store.finished(overdue=False, limit=10)
         if not jobs:
             return
         log.warning("the disk is nearly full: %d results are removed before their time", len(jobs))
-        await forget(gateway, [job.id for job in jobs])
+        await forget(gateway, jobs)
 
 
-async def forget(gateway: "Gateway", jobs: list[str]) -> None:
+async def forget(gateway: "Gateway", jobs: list[Job]) -> None:
     """First the files of a job, then its record: killed in between, the job is forgotten the next time."""
+    folders = {instance.name: instance.places.output for instance in gateway.instances}
     for job in jobs:
-        await gateway.assets.discard(job)
-    await gateway.store.remove(jobs)
+        # Of a ComfyUI that there is no more since the last start.
+        folder = folders.get(job.worker or "", find_data(gateway.data, job.worker or "0") / "output")
+        await asyncio.to_thread(remove_made, job, folder)
+        await gateway.assets.discard(job.id)
+    await gateway.store.remove([job.id for job in jobs])

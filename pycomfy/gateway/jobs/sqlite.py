@@ -286,10 +286,10 @@ class SqliteStore:
 
         return await self._change(work)
 
-    async def release(self, job: str, attempt: int, *, reason: JobError) -> Job | None:
+    async def release(self, job: str, attempt: int, *, reason: JobError, counted: bool = True) -> Job | None:
         def work() -> Job | None:
             held = self._held(job, attempt)
-            return None if held is None else self._release(held, reason)
+            return None if held is None else self._release(held, reason, counted=counted)
 
         return await self._change(work, then=self._arrived)
 
@@ -353,11 +353,13 @@ class SqliteStore:
         holds = found is not None and found.state in ("running", "canceling") and found.attempt == attempt
         return found if holds else None
 
-    def _release(self, job: Job, reason: JobError) -> Job:
+    def _release(self, job: Job, reason: JobError, *, counted: bool = True) -> Job:
         if job.state == "canceling":
             return self._end(job, "canceled")
         if job.deadline_at is not None and job.deadline_at <= self._clock.now():
             return self._end(job, "expired", DEADLINE)
+        if not counted:
+            return self._requeue(job.model_copy(update={"attempt": job.attempt - 1, "outputs": ()}))
         if job.attempt >= self._settings.max_attempts:
             return self._end(job, "failed", reason)
         warnings = (*job.warnings, f"Attempt {job.attempt} ended before it was done: {reason.message}")

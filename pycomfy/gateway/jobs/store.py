@@ -123,9 +123,12 @@ class JobStore(Protocol):
         """Bring it to the terminal `state`; None if the attempt does not hold it, or `TRANSITIONS` do not allow it.
         `outputs` replace those committed. Raises `ValueError` for a state that is not terminal."""
 
-    async def release(self, job: str, attempt: int, *, reason: JobError) -> Job | None:
+    async def release(self, job: str, attempt: int, *, reason: JobError, counted: bool = True) -> Job | None:
         """Give it back: it waits again, first of its owner, without the outputs of this attempt, or fails with `reason`
-        after its last attempt. A job that is being canceled is canceled, one past its deadline expires."""
+        after its last attempt. A job that is being canceled is canceled, one past its deadline expires.
+
+        Without `counted` the attempt was none, such as one that a stop in good order ends: the job waits again whatever
+        its number, and its next attempt has the same. The caller has nothing to say of it afterwards."""
 
     async def cancel(self, job: str) -> Job | None:
         """Ask for its end: one that waits is canceled, one that runs is canceling; another stays. None: unknown."""

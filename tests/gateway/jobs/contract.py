@@ -435,6 +435,21 @@ class JobStoreContract:
         assert (failed.state, failed.error) == ("failed", LOST)
         assert await store.claim("w", lease=30) is None
 
+    async def test_an_attempt_that_does_not_count_is_none(self, store: JobStore) -> None:
+        (job,) = await add(store, "")
+        for _ in range(5):
+            assert (await claim(store)).attempt == 1
+            await store.add_output(job.id, 1, output("a"))
+            back = await store.release(job.id, 1, reason=LOST, counted=False)
+            assert back is not None
+            assert (back.state, back.attempt, back.outputs, back.warnings) == ("queued", 0, (), ())
+            assert await store.finish(job.id, 1, "succeeded") is None
+        await claim(store)
+        await store.cancel(job.id)
+        canceled = await store.release(job.id, 1, reason=LOST, counted=False)
+        assert canceled is not None
+        assert canceled.state == "canceled"
+
     async def test_a_lease_that_is_over_releases_the_job(self, store: JobStore, place: Place) -> None:
         (job,) = await add(store, "")
         await claim(store, lease=30)

@@ -28,6 +28,7 @@ history: dict[str, object] = {}
 cached: dict[str, object] = {}
 unanswerable = object()
 sockets: list[asyncio.StreamWriter] = []
+freed = asyncio.Event()
 
 print("Traceback (most recent call last):\n  File ...\nImportError: no\n", flush=True)
 print("Cannot import /opt/ComfyUI/custom_nodes/broken module for custom nodes: no", flush=True)
@@ -50,7 +51,29 @@ def named(name: str) -> dict[str, str]:
     return {"filename": name, "subfolder": "", "type": "output"}
 
 
-async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
+async def flood(number: str, node: str) -> None:
+    """More than anybody asks for, of every shape, and a message that is too long for its connection."""
+    for kind in ([], {}, None, 1, "progress", "executing", "executed", "execution_cached", "progress_state", "x" * 50):
+        for data in (None, [], 1, {}, {"nodes": 3}, {"nodes": {"1": 1}, "node": [], "value": "a", "max": {}}):
+            for socket in sockets:
+                socket.write(frame(json.dumps({"type": kind, "data": data}).encode()))
+    for step in range(20_000):
+        tell("progress", node=node, value=step, max=20_000, prompt_id=number)
+        if step % 500 == 0:
+            await asyncio.gather(*(socket.drain() for socket in sockets))
+    for socket in sockets:
+        socket.write(frame(b"\xff\xfe") + frame(b"no JSON") + frame(b"\0\0\0\1", 2))
+        socket.write(b"\x82\x7f" + struct.pack(">Q", 1 << 40))
+    sockets.clear()
+
+
+def fail(number: str, node: str, kind: str, message: str) -> None:
+    data = {"node_id": node, "exception_type": kind, "exception_message": message, "traceback": []}
+    history[number] = {"outputs": {}, "status": {"status_str": "error", "messages": [["execution_error", data]]}}
+    tell("executing", node=None, prompt_id=number)
+
+
+async def work(number: str, prompt: dict[str, dict[str, object]], extra: dict[str, object]) -> None:
     node, kind = next((n, str(p["class_type"])) for n, p in prompt.items())
     tell("executing", node=node, prompt_id=number)
     messages: list[object] = []
@@ -71,6 +94,37 @@ async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
         tell("executing", node=None, prompt_id=number)
         (output / "same.png").write_bytes(b"first")
         return
+    if kind == "Stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if kind == "Forgotten":
+        return
+    if kind == "Stubborn":
+        stubborn.add(number)
+        await asyncio.sleep(600)
+    if kind == "Full" and not freed.is_set():
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "half.mp4").write_bytes(b"begun")
+        fail(number, node, "OutOfMemoryError", "Allocation on device 0 would exceed allowed memory")
+        return
+    if kind == "TooLarge":
+        fail(number, node, "torch.OutOfMemoryError", "CUDA out of memory. Tried to allocate 80 GiB")
+        return
+    if kind == "Flood":
+        await flood(number, node)
+    if kind == "Chatty":
+        for line in range(20_000):
+            print(line, "x" * 100)
+        print("y" * 1_000_000, flush=True)
+    if kind == "Secret":
+        print(json.dumps(extra), flush=True)
+    if kind == "Absent":
+        outputs["0"] = {"images": [named("absent.png"), named("../../etc/passwd")]}
+    if kind == "Many":
+        outputs["0"] = {"text": [f"text {number}" for number in range(250)]}
+    if kind == "Stray":  # breaks off after files that no node speaks of
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "stray.bin").write_bytes(b"half")
+        os._exit(7)
     if kind == "Exit":
         os._exit(7)
     if kind == "Kill":
@@ -124,15 +178,34 @@ async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
     tell("executing", node=None, prompt_id=number)
 
 
-KINDS = ("Cached", "Exit", "Kill", "Hang", "Halfway", "Deep", "Unlimited", "Drop", "Raise", "Save", "Unknown", "Half")
+MORE = ("Stop", "Forgotten", "Stubborn", "Full", "TooLarge", "Flood", "Chatty", "Secret", "Absent", "Many", "Stray")
+KINDS = (
+    *MORE,
+    "Cached",
+    "Exit",
+    "Kill",
+    "Hang",
+    "Halfway",
+    "Deep",
+    "Unlimited",
+    "Drop",
+    "Raise",
+    "Save",
+    "Unknown",
+    "Half",
+)
 tasks: dict[asyncio.Task[None], str] = {}
 running: set[str] = set()
+stubborn: set[str] = set()
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     method, path = head.split(" ")[:2]
     headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head.split("\r\n"))}
+    if path.startswith("/ws") and mode == "deaf":
+        writer.close()
+        return
     if path.startswith("/ws"):
         key = headers["sec-websocket-key"].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key).digest()).decode()
@@ -154,7 +227,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         else:
             reply = {"prompt_id": body["prompt_id"], "node_errors": {}}
             running.add(body["prompt_id"])
-            task = asyncio.create_task(work(body["prompt_id"], body["prompt"]))
+            task = asyncio.create_task(work(body["prompt_id"], body["prompt"], body.get("extra_data") or {}))
             task.add_done_callback(lambda _: running.discard(body["prompt_id"]))
             tasks[task] = body["prompt_id"]
     elif path.startswith("/history/"):
@@ -164,14 +237,18 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     elif path == "/queue":
         reply = {"queue_running": [[0, number] for number in running], "queue_pending": []}
         for number in body.get("delete", []):
-            running.discard(number)
+            if number not in stubborn:
+                running.discard(number)
     elif path == "/interrupt":
         for task, number in list(tasks.items()):
-            if number == body.get("prompt_id"):
+            if number == body.get("prompt_id") and number not in stubborn:
                 task.cancel()
                 running.discard(number)
                 messages = [["execution_interrupted", {"node_id": "1"}]]
                 history[number] = {"outputs": {}, "status": {"status_str": "error", "messages": messages}}
+    elif path == "/free":
+        freed.set()
+        cached.clear()
     elif path == "/object_info":
         dynamic = {"input": {"required": {}, "optional": {"text": ["STRING", {"dynamicPrompts": True}]}}}
         reply = {kind: {"output_node": True, **dynamic} for kind in KINDS}

@@ -1,0 +1,67 @@
+"""What jobs leave in ComfyUI's folders. The bytes are kept as assets, so that these files go in time."""
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..outputs import find_inside
+from .model import Job, Output
+
+CLOCK_STEP = 0.1
+"""Seconds that the time of a file may lag behind the clock."""
+
+TEMP_KEPT = 256 << 20
+"""Bytes of temporary files that stay for nodes that are cached and name them; the folder is memory."""
+
+
+def remove_made(job: Job, folder: Path) -> None:
+    """Remove the files of a finished job from ComfyUI's output `folder`: those that were written while it ran and are
+    as they were kept. One that was there before, or that a later job wrote anew, stays. Raises `OSError`."""
+    if job.started_at is None or job.completed_at is None:
+        return
+    began, ended = job.started_at.timestamp() - CLOCK_STEP, job.completed_at.timestamp()
+    for output in job.outputs:
+        path = find_inside(folder, output.subfolder, output.name) if output.folder == "output" else None
+        if path is None:
+            continue
+        about = path.stat()
+        if about.st_size == output.size and began <= about.st_mtime <= ended:
+            path.unlink(missing_ok=True)
+            _remove_empty(path.parent, folder.resolve())
+
+
+def remove_strays(paths: Iterable[Path], folder: Path) -> None:
+    """Remove what an attempt that was broken off left below `folder`. What cannot be removed stays."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            _remove_empty(path.parent, folder.resolve())
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    with contextlib.suppress(OSError):  # the first that is not empty
+        while folder != top and folder.is_relative_to(top):
+            folder.rmdir()
+            folder = folder.parent
+
+
+@dataclass
+class TempFiles:
+    """The files of a ComfyUI's temporary folder that are kept as assets: beyond `limit` bytes, the oldest go."""
+
+    folder: Path
+    limit: int = TEMP_KEPT
+    _sizes: OrderedDict[Path, int] = field(default_factory=OrderedDict)
+
+    def add(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            path = find_inside(self.folder, output.subfolder, output.name) if output.folder == "temp" else None
+            if path is not None:
+                self._sizes[path] = output.size
+                self._sizes.move_to_end(path)
+        while sum(self._sizes.values()) > self.limit:
+            path, _ = self._sizes.popitem(last=False)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

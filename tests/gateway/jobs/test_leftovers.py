@@ -1,0 +1,69 @@
+"""What jobs leave in ComfyUI's folders goes with their results, and nothing else does."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pycomfy.gateway.jobs.leftovers import TempFiles, remove_made
+from pycomfy.gateway.jobs.model import Job, JobRequest, Output
+
+BEGAN, ENDED = 1_000_000.0, 1_000_010.0
+
+
+def job(*outputs: Output) -> Job:
+    began, ended = (datetime.fromtimestamp(moment, UTC) for moment in (BEGAN, ENDED))
+    return Job(
+        id="j",
+        request=JobRequest(graph={}),
+        state="succeeded",
+        created_at=began,
+        started_at=began,
+        completed_at=ended,
+        expires_at=ended,
+        outputs=outputs,
+    )
+
+
+def output(name: str, *, subfolder: str = "", folder: str = "output", size: int = 3) -> Output:
+    about = {"node": "1", "kind": "images", "content_type": "image/png", "asset": name}
+    return Output(**about, name=name, subfolder=subfolder, folder=folder, type="image", size=size)
+
+
+def write(path: Path, time: float, text: str = "abc") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (time, time))
+    return path
+
+
+def test_the_files_that_a_job_made_go_with_it(tmp_path: Path) -> None:
+    top, below = write(tmp_path / "a.png", BEGAN + 1), write(tmp_path / "x" / "y" / "b.png", ENDED)
+    remove_made(job(output("a.png"), output("b.png", subfolder="x/y")), tmp_path)
+    assert not top.exists()
+    assert not below.exists()
+    assert list(tmp_path.iterdir()) == [], "nor are empty folders left"
+
+
+def test_what_is_not_of_the_job_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "output"
+    stay = [
+        write(folder / "before.png", BEGAN - 1),
+        write(folder / "later.png", ENDED + 1),
+        write(folder / "other.png", BEGAN + 1, "other"),
+        write(folder / "unnamed.png", BEGAN + 1),
+        write(tmp_path / "outside.png", BEGAN + 1),
+        write(folder / "converted.png", BEGAN + 1),
+    ]
+    named = [output(path.name) for path in stay if path.name in ("before.png", "later.png", "other.png")]
+    remove_made(
+        job(*named, output("../outside.png"), output("converted.png", folder="converted"), output("gone.png")), folder
+    )
+    assert [path for path in stay if not path.exists()] == []
+
+
+def test_the_oldest_temporary_files_go_when_there_are_too_many(tmp_path: Path) -> None:
+    files = TempFiles(tmp_path, limit=7)
+    paths = [write(tmp_path / name, BEGAN) for name in ("a.png", "b.png", "c.png")]
+    files.add([output("a.png", folder="temp"), output("b.png", folder="temp")])
+    files.add([output("a.png", folder="temp"), output("c.png", folder="temp"), output("x.png")])
+    assert [path.exists() for path in paths] == [True, False, True]
