@@ -13,7 +13,7 @@ from websockets.sync.client import unix_connect
 
 from tests.gateway.api.typed import serve
 from tests.gateway.image import Image
-from tests.gateway.test_serve import Serving
+from tests.gateway.serving import Serving
 from tests.support.waiting import wait_until
 
 WAIT = {"Prefer": "wait=60"}

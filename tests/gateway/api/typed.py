@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tests.gateway.image import Image
-from tests.gateway.test_serve import Serving
+from tests.gateway.serving import Serving
 from tests.support.waiting import HANG, wait_until
 
 

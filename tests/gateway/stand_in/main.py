@@ -53,8 +53,10 @@ def named(name: str) -> dict[str, str]:
 
 async def flood(number: str, node: str) -> None:
     """More than anybody asks for, of every shape, and a message that is too long for its connection."""
-    for kind in ([], {}, None, 1, "progress", "executing", "executed", "execution_cached", "progress_state", "x" * 50):
-        for data in (None, [], 1, {}, {"nodes": 3}, {"nodes": {"1": 1}, "node": [], "value": "a", "max": {}}):
+    kinds: list[object] = [[], {}, None, 1, "progress", "executing", "executed", "execution_cached", "progress_state"]
+    values: list[object] = [None, [], 1, {}, {"nodes": 3}, {"nodes": {"1": 1}, "node": [], "value": "a", "max": {}}]
+    for kind in kinds:
+        for data in values:
             for socket in sockets:
                 socket.write(frame(json.dumps({"type": kind, "data": data}).encode()))
     for step in range(20_000):
