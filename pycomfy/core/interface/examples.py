@@ -79,7 +79,7 @@ def _write_curl(example: Example) -> str:
     for number, parameter in enumerate(example.files):
         variable = f"{parameter.name.upper()}_ID"
         marks[parameter.name] = f"FILE-{number}"
-        upload = f"$(curl -fsS {example.url}/v1/files -F file=@{_FILES[parameter.type]} | jq -r .id)"
+        upload = f"$(curl --fail-with-body -sS {example.url}/v1/files -F file=@{_FILES[parameter.type]} | jq -r .id)"
         lines += [f"{variable}={upload}"]
     inputs = {p.name: p.default for p in example.values} | marks
     body = shlex.quote(_json({"inputs": inputs}))
@@ -88,11 +88,14 @@ def _write_curl(example: Example) -> str:
     lines += [
         "",
         "# Waits up to a minute for the result; the answer is the job in any case.",
-        f"curl -fsS {example.url}/v1/jobs -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
+        f"curl --fail-with-body -sS {example.url}/v1/jobs -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
         f"  --data {body} > job.json",
         "",
         "# Still running? This waits on; .../events is a stream of what happens.",
-        f'curl -fsS "{example.url}/v1/jobs/$(jq -r .id job.json)?wait=60" > job.json',
+        f'curl --fail-with-body -sS "{example.url}/v1/jobs/$(jq -r .id job.json)?wait=60" > job.json',
+        "",
+        "# How it ended; why, if it failed.",
+        "jq '{status, error}' job.json",
         "",
         "# Every output, into the current folder.",
         f"jq -r {shlex.quote(_DOWNLOADS)} job.json | curl -fsS -K -",
@@ -106,8 +109,7 @@ def _write_python(example: Example) -> str:
     def upload(file: str) -> str:
         """Return the id of an uploaded file: the value of an input."""
         with Path(file).open("rb") as data:
-            answer = api.post("/v1/files", files={"file": (Path(file).name, data)}, timeout=None)
-        return answer.raise_for_status().json()["id"]
+            return read(api.post("/v1/files", files={"file": (Path(file).name, data)}, timeout=None))["id"]
 '''
         if example.files
         else ""
@@ -126,14 +128,21 @@ import httpx
 key = os.environ.get("PYCOMFY_API_KEY")
 headers = {{"Authorization": f"Bearer {{key}}"}} if key else {{}}
 
+
+def read(answer: httpx.Response) -> dict:
+    """Return what the gateway answered; end with what it says is wrong."""
+    if answer.is_error:
+        raise SystemExit(f"{{answer.status_code}}: {{answer.text}}")
+    return answer.json()
+
+
 with httpx.Client(base_url="{example.url}", headers=headers, timeout=90) as api:
 {upload}
     inputs = {{
 {"".join(entries)}    }}
-    answer = api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}})
-    job = answer.raise_for_status().json()
+    job = read(api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}}))
     while job["status"] in {_UNFINISHED}:
-        job = api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}).raise_for_status().json()
+        job = read(api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}))
     if job["status"] != "succeeded":
         raise SystemExit(f"{{job['status']}}: {{job['error']}}")
     for name, files in job["outputs"].items():

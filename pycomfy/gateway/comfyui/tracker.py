@@ -87,9 +87,18 @@ class Tracker:
     _began: float = 0.0
     _sent_bytes: int = 0
 
+    @property
+    def _succeeded(self) -> bool:
+        """Old ComfyUIs tell of the end alone."""
+        return self.ended and (self.end is None or self.end[0] == "execution_success")
+
+    def succeed(self) -> None:
+        """The history says so: messages may be late, or lost."""
+        self.ended, self.end = True, ("execution_success", {})
+
     def progress(self) -> Progress:
         total = max(len(self.graph), 1)
-        done = total if self.ended else min(len(self._done), total)
+        done = total if self._succeeded else min(len(self._done), total)
         part = self._step[0] / self._step[1] if self._step and done < total else 0.0
         head = about(self.graph, self._current) if self._current is not None else {}
         title = str(head.get("title") or "")

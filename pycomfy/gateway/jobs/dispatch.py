@@ -277,7 +277,10 @@ class Dispatcher:
         deadline = asyncio.create_task(self._halt_at_deadline(running))
         try:
             extra = {**self.describe(job), **self.secrets.get(job.request.secret or "", {})}
-            return await instance.run(tracker, extra, tell, running.stop)
+            entry = await instance.run(tracker, extra, tell, running.stop)
+            tracker.succeed()
+            self.live.progress(job.id, tracker.progress())
+            return entry
         finally:
             deadline.cancel()
             if tasks:

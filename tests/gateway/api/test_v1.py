@@ -51,6 +51,7 @@ def refusal(answer: httpx.Response, status: int = 422) -> list[tuple[str | None,
 def test_outputs_and_inputs_go_by_name(serving: Serving) -> None:
     job = run(serving, width=128)
     assert job["status"] == "succeeded"
+    assert job["progress"]["value"] == 1
     assert [o["name"] for o in job["outputs"]["picture"]] == ["a.png", "t.png"]
     assert serving.client.get(job["outputs"]["picture"][0]["url"]).content == b"png"
     assert job["inputs"]["width"] == 128

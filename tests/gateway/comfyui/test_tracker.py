@@ -93,6 +93,17 @@ def test_a_preview_with_metadata_names_its_node() -> None:
     assert (tracker.preview.node, tracker.preview.data) == ("2", b"jpeg")
 
 
+def test_what_succeeded_is_whole_and_what_failed_is_not() -> None:
+    done = Tracker("p", GRAPH)
+    done.succeed()
+    assert (done.progress().value, done.progress().nodes_done) == (1, len(GRAPH))
+    failed = Tracker("p", GRAPH)
+    failed.take(json.dumps({"type": "execution_error", "data": {"prompt_id": "p"}}))
+    failed.take(json.dumps({"type": "executing", "data": {"node": None, "prompt_id": "p"}}))
+    assert failed.ended
+    assert failed.progress().nodes_done == 0
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1", "2", "p"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
