@@ -25,6 +25,8 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             super().__init__(config, *more, **named)
             self._head = 0
             self._refused = False
+            self._in_body = False
+            self._since_body = 0
             self._timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,8 +43,21 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             if self._timer is None:
                 self._timer = self.loop.call_later(HEAD_LIMIT, self.transport.close)
 
+        def on_body(self, body: bytes) -> None:
+            self._since_body = 0
+            super().on_body(body)
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            if not self._in_body:  # nobody reads what comes after a body (trailers)
+                super().on_header(name, value)
+
+        def on_message_complete(self) -> None:
+            self._in_body = False
+            super().on_message_complete()
+
         def on_headers_complete(self) -> None:
             self._stop()
+            self._in_body, self._since_body = True, 0
             self._head = 0
             if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > max_header:
                 self._refuse()
@@ -53,7 +68,14 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             if self._refused:
                 return
             before = self._head
+            if self._in_body:
+                self._since_body += len(data)
             super().data_received(data)
+            if self._in_body and self._since_body > max_header + len(data) and not self._refused:
+                # Framing and trailers without a body.
+                self._stop()
+                self._refused = True
+                self.transport.close()
             if self._head and not self._refused:
                 # Still no end of the head: all of this was of it, but for what may have been a body's end before.
                 self._head = before + len(data) if before else 1

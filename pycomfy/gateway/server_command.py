@@ -36,6 +36,7 @@ from .jobs.keeping import AssetKeeper, GraphStager, describe
 from .jobs.live import Live
 from .jobs.model import Job
 from .jobs.sqlite import SqliteStore, StoreSettings
+from .kernel import keep_memory_private
 from .logs import ComfyLines, set_up
 from .metrics import Metrics
 from .model_links import follow_models
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 
 def run(places: Places, *, until_eof: bool = False) -> int:
     """Exit status 0 after SIGTERM, 1 if the container or its settings do not let it start."""
+    keep_memory_private()
     try:
         settings = read_settings(os.environ)
         set_up(settings)

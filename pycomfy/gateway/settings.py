@@ -55,7 +55,11 @@ class Settings(BaseModel):
     socket: Path | None = Field(None, description="path of a unix socket to listen at, in place of host and port")
     public_url: str = Field("", description="address that clients use, for links; empty: as each request has it")
 
-    allowed_hosts: Names = Field((), description="host names that requests may be for; empty: any")
+    allowed_hosts: Names = Field(
+        (),
+        description="host names that requests may be for, * for any; empty: any where there are keys, else addresses"
+        " and names of private networks",
+    )
     api_keys: Names = Field(
         (),
         description="keys that may call the API: NAME:KEY or NAME:sha256:HEX; without any, everybody may",

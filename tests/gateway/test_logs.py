@@ -130,12 +130,16 @@ def test_no_log_has_a_secret(image: Image, tmp_path: Path) -> None:
         while '"ok"' not in call("/readyz", ""):
             assert process.poll() is None
         assert "unauthorized" in call("/v1/jobs", "wrong-key-1")
-        body = {"workflow": {"1": {"class_type": "Save"}}, "extra_data": {"api_key_comfy_org": "comfy-org-key-1"}}
-        sent = ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        job = json.loads(call("/api/v2/jobs", "key-of-ann", *sent))
-        while (found := json.loads(call(job["urls"]["self"], "key-of-ann")))["status"] in ("queued", "running"):
-            assert process.poll() is None
-        assert found["status"] == "succeeded", json.dumps(found["error"])
+        for kind, ends in (("Save", "succeeded"), ("Raise", "failed")):
+            body = {"workflow": {"1": {"class_type": kind}}, "extra_data": {"api_key_comfy_org": "comfy-org-key-1"}}
+            sent = ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+            job = json.loads(call("/api/v2/jobs", "key-of-ann", *sent))
+            while (found := json.loads(call(job["urls"]["self"], "key-of-ann")))["status"] in ("queued", "running"):
+                assert process.poll() is None
+            assert found["status"] == ends, json.dumps(found["error"])
+        # Services answer with the key that they refuse, and nodes raise that.
+        assert "[secret]" in found["error"]["message"]
+        assert "[secret]" in found["error"]["traceback"]
     finally:
         process.terminate()
         process.wait(HANG)

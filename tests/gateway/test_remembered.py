@@ -30,3 +30,8 @@ def test_nodes_in_a_circle_or_of_no_form_have_none_or_some() -> None:
     circle = {"1": {"class_type": "A", "inputs": {"x": ["2", 0]}}, "2": {"class_type": "A", "inputs": {"x": ["1", 0]}}}
     assert sign_nodes(circle) == {}
     assert set(sign_nodes({"1": None, "2": {"inputs": [1]}, "3": {"inputs": {"x": ["9", 0]}}})) == {"1", "2", "3"}
+
+
+def test_nodes_in_the_worst_order_are_signed_in_one_pass() -> None:
+    links = {str(n): {"class_type": "A", "inputs": {"x": [str(n + 1), 0]}} for n in range(10_000)}
+    assert len(sign_nodes({**links, "10000": {"class_type": "A", "inputs": {}}})) == 10_001

@@ -39,6 +39,7 @@ MAX_BUCKETS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_PRIVATE = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc")
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -191,25 +192,35 @@ class Gate:
             self._check_origin(connection)
         public = self._settings.public or (path == "/metrics" and self._settings.metrics_public)
         if name is None and self.keys.needed and (key or not public):
+            self._limit(f"refused from {connection.client.host if connection.client else ''}")
             raise _unauthorized(
                 connection, "the key is not known" if key else "a key is needed: Authorization: Bearer KEY"
             )
         caller = Caller(name=name or "", known=name is not None or not (self.keys.needed or self._settings.public))
         if not caller.known:
             self._check_anonymous(connection)
-        wait = self._buckets.take(
-            f"key {name}" if name else f"from {connection.client.host if connection.client else ''}"
-        )
+        self._limit(f"key {name}" if name else f"from {connection.client.host if connection.client else ''}")
+        return caller
+
+    def _limit(self, caller: str) -> None:
+        """Raises `ApiProblem`."""
+        wait = self._buckets.take(caller)
         if wait > 0:
             raise ApiProblem(429, "rate_limited", "too many requests", retry_after=max(1, round(wait + 0.5)))
-        return caller
 
     def _check_host(self, connection: HTTPConnection) -> None:
         host = connection.headers.get("host", "")
         if host and not _HOST.fullmatch(host):
             raise ApiProblem(400, "invalid_request", "the Host header is no host")
-        if self._hosts and _without_port(host).lower() not in self._hosts and connection.scope["path"] not in OPEN:
+        if connection.scope["path"] in OPEN:
+            return
+        name = _without_port(host).lower()
+        if self._hosts and name not in self._hosts and "*" not in self._hosts:
             raise ApiProblem(421, "wrong_host", "this gateway is not asked by that name")
+        # Without keys, the name is all that tells a page whose own name leads to this address (DNS rebinding).
+        is_open = self.keys.needed or self._settings.public
+        if not (self._hosts or is_open or is_private_name(name) or name == _without_port(self._own)):
+            raise ApiProblem(421, "wrong_host", "without keys, this name must be among PYCOMFY_ALLOWED_HOSTS")
 
     def _check_origin(self, connection: HTTPConnection) -> None:
         """As browsers tell it: no page of another site may change something, or open a WebSocket."""
@@ -252,6 +263,14 @@ def _decode(text: str) -> str:
         return base64.b64decode(text.replace("-", "+").replace("_", "/") + "==").decode()
     except (binascii.Error, ValueError):
         return ""
+
+
+def is_private_name(name: str) -> bool:
+    """Whether no public name server answers for a host: an address, a single word, or a name of a private network."""
+    plain = name.rstrip(".")
+    if "." not in plain or plain.startswith("["):
+        return True
+    return plain.rpartition(".")[2].isdigit() or plain.endswith(_PRIVATE)
 
 
 def _without_port(host: str) -> str:

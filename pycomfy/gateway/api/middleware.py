@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..assets.blobs import has_room
 from ..logs import request_context
 from .access import SUBPROTOCOL, Gate
 from .problem import ApiProblem
@@ -29,6 +31,16 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+UPLOADS = frozenset(("/v1/files", "/api/v2/assets"))
+"""Where a body may be as large as a file; elsewhere all of it would be read into memory."""
+
+REFUSED_BODY = 64 << 10
+REFUSED_SECONDS = 5.0
+"""What is taken of a body that came with a refused request: who sends more, or more slowly, is disconnected."""
+
+LOOK_EVERY = 16 << 20
+"""Bytes of an upload between two looks at the disk."""
 
 BODY_PAUSE = 60.0
 """Seconds that a client may pause in the middle of a request's body."""
@@ -159,7 +171,10 @@ class Access:
 
     async def _refuse(self, problem: ApiProblem, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._render(Request(scope), problem)(scope, receive, send)
+            response = self._render(Request(scope), problem)
+            if not await _take_rest(scope, receive):
+                response.headers["Connection"] = "close"
+            await response(scope, receive, send)
             return
         if "websocket.http.response" in scope.get("extensions", {}):
             response = self._render(Request({**scope, "type": "http", "method": "GET"}), problem)
@@ -170,6 +185,24 @@ class Access:
         await receive()
         code = CLOSE_UNAUTHORIZED if problem.status == 401 else CLOSE_REFUSED
         await send({"type": "websocket.close", "code": code, "reason": problem.message[:120]})
+
+
+async def _take_rest(scope: Scope, receive: Receive) -> bool:
+    """Whether the body of a refused request ended soon."""
+    headers = Headers(scope=scope)
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return True
+    taken = 0
+    try:
+        async with asyncio.timeout(REFUSED_SECONDS):
+            while taken <= REFUSED_BODY:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return True
+    except TimeoutError:
+        pass
+    return False
 
 
 class BodyLimit:
@@ -183,9 +216,13 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        settings = scope["app"].state.gateway.settings
+        gateway = scope["app"].state.gateway
+        settings = gateway.settings
         headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        path = scope["path"].rstrip("/")
+        is_upload = headers.get("content-type", "").lower().startswith("multipart/form-data") and (
+            path in UPLOADS or path.startswith("/comfyui/")
+        )
         limit = settings.max_upload + MULTIPART_SLACK if is_upload else settings.max_body
         told = headers.get("content-length", "")
         if told.isascii() and told.isdigit() and int(told[:20]) > limit:
@@ -205,10 +242,18 @@ class BodyLimit:
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408, "the request did not come in time", {"Connection": "close"}) from None
-            received += len(message.get("body", b""))
+            before, received = received, received + len(message.get("body", b""))
+            if is_upload and (not before or before // LOOK_EVERY != received // LOOK_EVERY):
+                _check_disk(gateway.data)
             is_over = not message.get("more_body", False)
             if received > limit:
                 raise HTTPException(413, f"at most {limit} bytes are taken here", {"Connection": "close"})
             return message
 
         await self._app(scope, count, send)
+
+
+def _check_disk(folder: Path) -> None:
+    """Raises `HTTPException` where an upload would take what jobs need."""
+    if not has_room(folder):
+        raise HTTPException(507, "there is no space left for uploads", {"Connection": "close"})

@@ -82,6 +82,8 @@ def _explain(error: BaseException) -> BaseException:
             return ApiProblem(507, "storage_full", "there is no space left to record the job")
         case StoreUnavailable():
             return ApiProblem(503, "unavailable", "jobs cannot be recorded now", retry_after=10)
+        case ValueError():
+            return ApiProblem(422, "invalid_request", f"the job cannot be recorded: {str(error)[:200]}")
     return error
 
 

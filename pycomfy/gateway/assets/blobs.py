@@ -22,6 +22,16 @@ _TRIES = 3
 _RESERVE = 256 << 10
 
 
+KEEP_FREE, PART_FREE = 512 << 20, 20
+"""Bytes of the disk that no upload gets, as jobs need them; of a small disk, one part of so many."""
+
+
+def has_room(folder: Path) -> bool:
+    """Whether the disk has more free than what is kept for jobs."""
+    about = os.statvfs(folder)
+    return about.f_bavail * about.f_frsize > min(KEEP_FREE, about.f_blocks * about.f_frsize // PART_FREE)
+
+
 class NotAFile(AssetError):
     """What was to be kept is no regular file, or is gone."""
 

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
-from .blobs import Blobs, Incoming, Reserve
+from .blobs import Blobs, Incoming, Reserve, has_room
 from .model import (
     Asset,
     AssetInUse,
@@ -122,6 +122,8 @@ class AssetStore:
                     raise TooLarge(f"more than the {limit} bytes that are allowed")
                 pending += chunk
                 if len(pending) >= _PIECE:
+                    if new.job is None and not has_room(self._folder):
+                        raise NoSpace("what is left on the disk is kept for jobs")
                     await _in_thread(incoming.write, bytes(pending))
                     pending.clear()
             durable = new.job is None
@@ -266,7 +268,8 @@ class AssetStore:
         had = self._records.may_use(digest, new.owner)
         if is_new and self._quota is not None:
             over = self._records.total + size - self._quota
-            if over > 0 and self._free(over) < over and new.job is None:
+            # What somebody brings takes no result of somebody else's.
+            if over > 0 and self._free(over, new.owner if new.job is None else None) < over and new.job is None:
                 raise NoSpace(f"the quota of {self._quota} bytes for files is used up")
         self._blobs.place(incoming, durable=durable)
         try:
@@ -328,9 +331,11 @@ class AssetStore:
         self._remove(gone)
         return len(gone)
 
-    def _free(self, size: int) -> int:
+    def _free(self, size: int, owner: str | None = None) -> int:
+        """With `owner`, of the results only that owner's."""
         freed, needs = 0, self._needs_now()
-        for asset in chain(self._records.expired(self._now()), self._records.results()):
+        results = (asset for asset in self._records.results() if owner in (None, asset.owner))
+        for asset in chain(self._records.expired(self._now()), results):
             if freed >= size:
                 break
             if not needs.has(asset):

@@ -19,6 +19,8 @@ from pydantic import (
     create_model,
 )
 
+from .values import check_plain
+
 ParameterType = Literal[
     "text", "integer", "number", "boolean", "choice", "image", "video", "audio", "3d", "file", "json"
 ]
@@ -194,7 +196,7 @@ def _annotation(parameter: Parameter, files: Any, *, seeds: bool) -> Any:
         case "choice":
             kind = Annotated[_literal(parameter), Field(**description)]
         case "json":
-            kind = Annotated[JsonValue, Field(**description)]
+            kind = Annotated[JsonValue, AfterValidator(check_plain), Field(**description)]
         case "text":
             kind = Annotated[str, Field(max_length=MAX_TEXT, **description)]
         case _ if files is not str:
@@ -219,4 +221,6 @@ def _literal(parameter: Parameter) -> Any:
     if not values:
         raise BadInterface(parameter.name)
     # `Literal` takes no floats; ComfyUI checks these itself.
-    return JsonValue if any(isinstance(v, float) for v in values) else Literal[values]
+    if any(isinstance(v, float) for v in values):
+        return Annotated[JsonValue, AfterValidator(check_plain)]
+    return Literal[values]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .files import names_foreign_file
+from .values import looks_like_link
 
 Policy = Literal["fixed", "nodes", "any"]
 
@@ -91,6 +92,8 @@ def _shape(
         target = link_source(value)
         if target is not None and target not in graph:
             yield NodeProblem(node, name, "dangling_link", f"the link leads to node {target}, which is not there")
+        if target is None and looks_like_link(value):
+            yield NodeProblem(node, name, "malformed", "a link is a list of a node and the number of its output")
     for name in _required(kind, node_types):
         if name not in inputs:
             yield NodeProblem(node, name, "missing_input", f"the required input {name} is not there")

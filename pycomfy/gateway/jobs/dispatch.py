@@ -157,6 +157,17 @@ class Dispatcher:
         running = self.running.get(job)
         return tuple(self.secrets.get((running.job.request.secret if running else None) or "", {}).values())
 
+    def _hide(self, job: Job) -> Callable[[str], str]:
+        """Takes the job's secrets out of what a node says: services answer with the key that they refuse."""
+        secrets = self.secrets.get(job.request.secret or "", {}).values()
+
+        def hide(text: str) -> str:
+            for secret in secrets:
+                text = text.replace(secret, "[secret]") if secret else text
+            return text
+
+        return hide
+
     def cancel(self, job: str) -> None:
         """End it at once if it runs here; the store knows already that it is canceling."""
         if job in self.running:
@@ -402,6 +413,10 @@ class Dispatcher:
     async def _finish(self, running: Running, state: State, error: JobError | None = None) -> Job | None:
         """Commit the end; while the disk is full, again and again: what was made must not be lost."""
         pause = 0.5
+        hide = self._hide(running.job)
+        if error is not None:
+            trace = None if error.traceback is None else hide(error.traceback)
+            error = error.model_copy(update={"message": hide(error.message), "traceback": trace})
         while True:
             try:
                 return await self.store.finish(
@@ -410,7 +425,7 @@ class Dispatcher:
                     state,
                     outputs=running.outputs,
                     error=error,
-                    warnings=running.warnings,
+                    warnings=[hide(warning) for warning in running.warnings],
                 )
             except (StoreFull, OSError) as e:
                 log.error("the end of a job cannot be recorded yet: %s", e, extra={"job": running.job.id})
@@ -432,7 +447,7 @@ class Dispatcher:
 
     async def _release(self, running: Running, code: str, message: str, *, counted: bool = True) -> Job | None:
         try:
-            reason = JobError(code=code, message=message)
+            reason = JobError(code=code, message=self._hide(running.job)(message))
             return await self.store.release(running.job.id, running.job.attempt, reason=reason, counted=counted)
         except (StoreFull, OSError):
             return None  # its lease ends, and then it is released

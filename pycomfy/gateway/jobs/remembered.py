@@ -21,13 +21,19 @@ def sign_nodes(graph: Mapping[str, Any]) -> dict[str, str]:
     """A name for what each node computes: its type and inputs, and those of all nodes before it. Nodes in a circle,
     which ComfyUI does not run, have none."""
     signed: dict[str, str] = {}
-    waiting = dict(graph)
-    while waiting:
-        ready = [node for node, entry in waiting.items() if all(s in signed or s not in graph for s in _sources(entry))]
-        if not ready:
-            break
-        for node in ready:
-            signed[node] = _sign(waiting.pop(node), signed)
+    before = {node: {source for source in _sources(entry) if source in graph} for node, entry in graph.items()}
+    after: dict[str, list[str]] = {}
+    for node, sources in before.items():
+        for source in sources:
+            after.setdefault(source, []).append(node)
+    ready = [node for node, sources in before.items() if not sources]
+    while ready:
+        node = ready.pop()
+        signed[node] = _sign(graph[node], signed)
+        for follower in after.get(node, ()):
+            before[follower].discard(node)
+            if not before[follower]:
+                ready.append(follower)
     return signed
 
 

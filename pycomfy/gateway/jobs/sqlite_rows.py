@@ -8,10 +8,13 @@ from heapq import merge
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, from_json
 
 from .model import Job, State
 from .store import Counts, JobFilter, Page, StoreUnavailable
+
+MAX_DEPTH = 64
+"""Lists and objects in one another, of what a node returned."""
 
 _CURSOR = re.compile("[0-9a-f]{1,15}")
 _JOB = "SELECT j.seq, j.record, r.request FROM jobs j JOIN requests r USING (seq)"
@@ -33,6 +36,8 @@ def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> int:
             ),
         )
         text = request.model_dump_json()
+        # What could be written and not be read again would stop all jobs after it.
+        from_json(text)
         size += len(text)
         db.execute("INSERT INTO requests VALUES (?, ?)", (seq, text))
         if request.metadata:
@@ -145,18 +150,26 @@ def _job(row: tuple[int, str, str]) -> Job:
 
 def _record(job: Job) -> str:
     try:
-        return job.model_dump_json(exclude={"request"})
-    except PydanticSerializationError:
-        # What a node returned must not keep its job from ending.
-        return Job.model_validate(_printable(job.model_dump())).model_dump_json(exclude={"request"})
+        text = job.model_dump_json(exclude={"request"})
+        from_json(text)
+    except (PydanticSerializationError, ValueError):
+        # What a node returned must not keep its job from ending, nor from being read again.
+        outputs = tuple(output.model_copy(update={"value": _printable(output.value)}) for output in job.outputs)
+        bare = _printable(job.model_copy(update={"outputs": ()}).model_dump(exclude={"request"}))
+        bare["outputs"] = [_printable(output.model_dump()) for output in outputs]
+        text = Job.model_validate({**bare, "request": job.request}).model_dump_json(exclude={"request"})
+    return text
 
 
-def _printable(value: Any) -> Any:
-    """`value`, with question marks for halves of characters (surrogates), and texts for what JSON does not have."""
+def _printable(value: Any, depth: int = 0) -> Any:
+    """`value`, with question marks for halves of characters (surrogates), and texts for what JSON does not have, and
+    for what is deeper than it can be read."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
+    if depth > MAX_DEPTH:
+        return "…"
     if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
+        return {_printable(key): _printable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
+        return [_printable(item, depth + 1) for item in value]
     return value if value is None or isinstance(value, bool | int | float | datetime) else _printable(repr(value))

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,9 @@ INNER_PORT = 8000
 DRAIN, STOP = 20.0, 45.0
 """Seconds that running jobs get when a server is stopped, if `PYCOMFY_DRAIN` does not say so; and those that the
 gateway and ComfyUI take to end after that."""
+
+MIN_KEY = 8
+"""Characters of a key, as the gateway has it."""
 
 MAX_KEYS = 1 << 20
 """Bytes of a file of keys."""
@@ -202,6 +206,18 @@ def _read_keys(file: Path) -> bytes:
     return data
 
 
+def _hash_keys(data: bytes) -> bytes:
+    """Return the lines with hashes in place of keys: what runs in the container can read the file."""
+
+    def hashed(line: bytes) -> bytes:
+        name, colon, key = line.strip().partition(b":")
+        if line.startswith(b"#") or not colon or key.startswith(b"sha256:") or len(key) < MIN_KEY or not key.isascii():
+            return line  # the gateway says what is wrong with it
+        return name + b":sha256:" + hashlib.sha256(key).hexdigest().encode()
+
+    return b"".join(hashed(line) + b"\n" for line in data.splitlines())
+
+
 def _plan_environment(record: ImageRecord, options: ServeOptions, shared: Path, port: int) -> Mapping[str, str | None]:
     """Return the gateway's variables. Keys are copied to `shared`: the container's user may not read their file."""
     ours: dict[str, str | None] = {
@@ -212,7 +228,7 @@ def _plan_environment(record: ImageRecord, options: ServeOptions, shared: Path, 
     if options.keys is not None:
         copy = shared / "api-keys"
         with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:  # noqa: PTH123
-            f.write(_read_keys(options.keys))
+            f.write(_hash_keys(_read_keys(options.keys)))
         ours["PYCOMFY_API_KEYS_FILE"] = str(SHARED / copy.name)
     if options.network == "none":
         ours["PYCOMFY_SOCKET"] = str(SHARED / "gateway.sock")
@@ -241,7 +257,8 @@ def _find_models(workspace: Workspace, record: ImageRecord, options: ServeOption
 def _hold(state: Path) -> Iterator[int]:
     """Create the state folder, and lock it; the open folder. Raises `BadInput` if another server has it."""
     with translate_disk_full(state):
-        state.mkdir(parents=True, exist_ok=True)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, exist_ok=True)  # jobs and outputs are no other user's
         fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if not try_lock(fd, fcntl.LOCK_EX):

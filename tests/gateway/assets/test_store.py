@@ -374,6 +374,21 @@ def test_many_results_are_freed(folder: Path, tmp_path: Path) -> None:
     in_store(folder, use)
 
 
+def test_an_upload_takes_no_result_of_another_owner(folder: Path, tmp_path: Path) -> None:
+    async def use(store: AssetStore) -> None:
+        (tmp_path / "r1").write_bytes(b"1" * 60)
+        (tmp_path / "r2").write_bytes(b"2" * 30)
+        first = await store.adopt(tmp_path / "r1", NewAsset("ann", job="ended"))
+        await store.adopt(tmp_path / "r2", NewAsset("bob", job="ended"))
+        with pytest.raises(NoSpace, match="quota"):
+            await store.receive([b"u" * 50], NewAsset("bob"))
+        assert await exists(store, first)
+        await store.receive([b"v" * 41], NewAsset("ann"))
+        assert not await exists(store, first)
+
+    in_store(folder, use, quota=100)
+
+
 def test_the_quota_refuses_uploads_and_never_a_result(folder: Path, tmp_path: Path) -> None:
     async def use(store: AssetStore) -> None:
         (tmp_path / "r1").write_bytes(b"1" * 60)

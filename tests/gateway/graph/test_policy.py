@@ -102,3 +102,20 @@ def test_a_workflow_of_the_editor_is_named_as_such() -> None:
 def test_a_graph_of_too_many_faults_tells_a_bounded_number() -> None:
     assert len(reasons({str(i): None for i in range(5000)}, "any")) == 100
     assert reasons({str(i): {"class_type": "Save", "inputs": {}} for i in range(10_001)}, "any") == ["too_many_nodes"]
+
+
+@pytest.mark.parametrize("policy", ["fixed", "nodes", "any"])
+@pytest.mark.parametrize(
+    "value",
+    [["2", 0.0], ["2", 1.5], ["2", True], {"__value__": ["2", 0]}, {"__value__": {"__value__": ["2", 0]}, "x": 1}],
+)
+def test_no_value_passes_for_a_link(policy: Policy, value: Any) -> None:
+    """ComfyUI takes any number for a slot, and unwraps a value before it looks for links again."""
+    assert reasons(changed(_1={"text": value}), policy) == ["malformed"]
+
+
+@pytest.mark.parametrize(
+    "value", [{"__value__": ["a", "b"]}, {"__value__": []}, ["a", "b"], ["a", 1, 2], {"a": ["2", 0]}]
+)
+def test_a_list_that_is_no_link_is_a_value(value: Any) -> None:
+    assert reasons(changed(_1={"text": value})) == []

@@ -1,6 +1,7 @@
 """What every job store keeps. A test module of a store inherits the class and makes the fixture `place`."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Protocol
@@ -323,7 +324,14 @@ class JobStoreContract:
         assert ended is not None
         assert (ended.error, ended.outputs) == (error, (output("a"),))
 
-    @pytest.mark.parametrize("value", ["\ud800", float("nan"), float("inf"), {"a": ["\udfff", 1]}, 2**70, b"\xff"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *("\ud800", float("nan"), float("inf"), {"a": ["\udfff", 1]}, 2**70, b"\xff"),
+            json.loads("[" * 300 + "]" * 300),
+            json.loads("[" * 900 + "]" * 900),
+        ],
+    )
     async def test_no_value_that_a_node_returns_keeps_a_job_from_ending(self, store: JobStore, value: object) -> None:
         await add(store, "")
         job = await claim(store)

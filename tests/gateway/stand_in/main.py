@@ -156,8 +156,8 @@ async def work(number: str, prompt: dict[str, dict[str, object]], extra: dict[st
         bad = {
             "node_id": node,
             "exception_type": "ValueError",
-            "exception_message": "no\n",
-            "traceback": ["a\n", "b\n"],
+            "exception_message": f"no {extra.get('api_key_comfy_org', '')}".rstrip() + "\n",
+            "traceback": ["a\n", "b\n", str(extra.get("api_key_comfy_org", ""))],
         }
         messages.append(["execution_error", bad])
     else:

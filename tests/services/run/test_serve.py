@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import json
 import os
@@ -173,13 +174,16 @@ def rest_of(started: "subprocess.Popen[str]") -> str:
 
 def test_the_container_has_no_network_and_is_reached_all_the_same(home: Path, image: Image, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    keys.write_text("me:secret\n")
+    digest = hashlib.sha256(b"key-of-me").hexdigest()
+    keys.write_text(f"# mine\nme:key-of-me\nother:sha256:{digest}\nbad\n")
     keys.chmod(0o600)
     with serving(home, keys=keys, environment={"MINE": "1"}) as (started, served):
         about = get(served["url"], "/about")
         assert about["network"] == ["lo"]
         assert about["arguments"] == ["serve", "--until-eof"]
-        assert about["keys"] == "me:secret\n"
+        # What runs in the container may read the file: it learns no key.
+        assert about["keys"] == f"# mine\nme:sha256:{digest}\nother:sha256:{digest}\nbad\n"
+        assert Path(served["state"]).stat().st_mode & 0o777 == 0o700
         assert about["uid"] != 0
         environment = about["environment"]
         assert environment["MINE"] == "1"

@@ -53,7 +53,13 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         names = [parameter.name for parameter in interface.parameters]
         sets = [_check(models, names, index, values) for index, values in enumerate(_combine(body))]
         intake = Intake(gateway, interface, caller)
-        wanted = [await plan_job(intake, body, inputs) for inputs in sets]
+        wanted, size = [], 0
+        for inputs in sets:
+            wanted.append(await plan_job(intake, body, inputs))
+            size += len(wanted[-1].model_dump_json())
+            if size > 2 * gateway.settings.max_body:
+                message = f"the jobs of a batch have at most {2 * gateway.settings.max_body} bytes together"
+                raise ApiProblem(422, "batch_too_large", message, pointer="/sweep")
         traceparent = request.headers.get("traceparent")
         labelled = [job.model_copy(update={"batch": batch, "traceparent": traceparent}) for job in wanted]
         jobs = await submit(gateway, [Submission(job, trusted=True) for job in labelled])

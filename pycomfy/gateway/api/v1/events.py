@@ -1,5 +1,6 @@
 """Live events of a job: as Server-Sent Events with ids that a client can come back with, and as a WebSocket."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
@@ -88,9 +89,7 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
             job = await find_job(gateway, caller, id)
             with counted(gateway, caller):
                 await socket.accept()
-                async for lines in events_of(gateway, socket, job, _line, after):
-                    for line in lines.splitlines():
-                        await socket.send_text(line.decode())
+                await _send_all(socket, events_of(gateway, socket, job, _line, after))
         except ApiProblem as e:
             if "websocket.http.response" in socket.scope.get("extensions", {}):
                 await socket.send_denial_response(problem_response(e))
@@ -102,6 +101,30 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         await socket.close()
 
     return router
+
+
+async def _send_all(socket: WebSocket, events: AsyncIterator[bytes]) -> None:
+    """Until the last event, or until the client is gone, whatever it sends. Raises `WebSocketDisconnect`."""
+
+    async def send() -> None:
+        async for lines in events:
+            for line in lines.splitlines():
+                await socket.send_text(line.decode())
+
+    async def hear() -> None:
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+        raise WebSocketDisconnect
+
+    tasks = {asyncio.create_task(send()), asyncio.create_task(hear())}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _sse(number: int, name: str, data: dict[str, Any]) -> bytes:

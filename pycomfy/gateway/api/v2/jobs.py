@@ -55,7 +55,9 @@ async def post_job(
         [job] = await submit(gateway, [Submission(wanted, secrets)])
     except KeyReuse as e:
         message = "this Idempotency-Key was used before"
-        raise ApiProblem(422, "idempotency_key_reuse", message, details={"job_id": e.job.id} if e.job else None) from e
+        # Those without a key are many: a job's id is what lets one of them at it.
+        details = {"job_id": e.job.id} if e.job and caller.known else None
+        raise ApiProblem(422, "idempotency_key_reuse", message, details=details) from e
     return json_response(await render_job(gateway, request, job), 201)
 
 

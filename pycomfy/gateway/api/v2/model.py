@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from ...graph.values import check_values
 from ...jobs.model import OutputType, State
 
 
@@ -117,7 +118,7 @@ class ExtraData(_Request):
 class JobSubmission(_Request):
     """`workflow` is a graph in the API format, with `core/ASSET` objects in place of file names."""
 
-    workflow: dict[str, Any]
+    workflow: Annotated[dict[str, Any], AfterValidator(check_values)]
     extra_data: ExtraData | None = None
     metadata: Annotated[dict[Label, LabelValue], Field(max_length=16)] = Field(default_factory=dict)
 
