@@ -9,7 +9,7 @@ import aiohttp
 
 from ..server import Refused
 
-ANSWER_LIMIT = 512 << 20
+ANSWER_LIMIT = 128 << 20
 MESSAGE_LIMIT = 64 << 20
 """Bytes of one message on the WebSocket; a longer one ends the connection, which is opened again."""
 
@@ -107,9 +107,12 @@ class ComfyClient:
                 asyncio.timeout(timeout),
                 self._open().request(method, self._base + path, data=data, headers=headers) as answer,
             ):
-                content = await answer.content.read(ANSWER_LIMIT) if answer.content_length is None else b""
-                content = content or await answer.read()
-                parsed = _parse(content)
+                content = bytearray()
+                async for piece in answer.content.iter_any():
+                    content += piece
+                    if len(content) > ANSWER_LIMIT:
+                        raise Refused(answer.status, f"{path}: more than {ANSWER_LIMIT} bytes")
+                parsed = _parse(bytes(content))
                 if answer.status >= 400:
                     raise Refused(answer.status, parsed)
                 return parsed

@@ -13,6 +13,9 @@ from ..follow import IMAGE_SUFFIXES, PREVIEW_IMAGE, SENDS_IMAGES, about
 PREVIEW_WITH_METADATA = 4
 MAX_STEPS = 2**53
 MAX_PREVIEW = 4 << 20
+MAX_RETURNED = 10_000
+"""Nodes whose outputs are noted as they come: a pack may tell of nodes that are not there."""
+
 MAX_SENT = 1000
 """Images that a node may return as previews."""
 
@@ -138,7 +141,8 @@ class Tracker:
             case "executed":
                 node = str(data.get("display_node") or data.get("node"))
                 self._finish(node)
-                self.returned[node] = data.get("output")
+                if node in self.returned or len(self.returned) < MAX_RETURNED:
+                    self.returned[node] = data.get("output")
             case "progress":
                 self._steps(data.get("node") or self._current, data.get("value"), data.get("max"))
             case "progress_state":
