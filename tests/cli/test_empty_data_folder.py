@@ -18,6 +18,7 @@ UNKNOWN_WORKFLOW = (
     "diff nope",
     "diff nope@1 nope@2",
     "export nope -o nope.tar.zst",
+    "api nope",
     "export nope --format pylock -o pylock.toml",
     "log nope",
     "models pull nope",

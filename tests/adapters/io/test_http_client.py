@@ -64,6 +64,5 @@ def test_no_more_is_unpacked_than_the_limit(url: str, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/broken", "/control"])
 def test_what_is_not_gzip_is_an_error_of_the_server(url: str, path: str) -> None:
-    with pytest.raises(NetworkError) as caught:
+    with pytest.raises(NetworkError):
         read(url + path, limit=LIMIT)
-    assert "\x1b" not in caught.value.what
