@@ -78,7 +78,7 @@ class Settings(BaseModel):
     max_header: int = Field(64 << 10, ge=1024, description="bytes of a request's address and headers")
     max_body: int = Field(32 << 20, gt=0, description="bytes of a JSON request")
     max_upload: int = Field(4 << 30, gt=0, description="bytes of an uploaded or fetched file")
-    max_streams: int = Field(64, gt=0, description="event streams that one key may have open")
+    max_streams: int = Field(500, gt=0, description="event streams that one key may have open")
 
     graphs: Literal["fixed", "nodes", "any"] = Field(
         "fixed",
