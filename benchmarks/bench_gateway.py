@@ -49,8 +49,8 @@ def measure(image: str, folder: Path) -> dict[str, Any]:
                 latency = HERE / "gateway_client.py"
                 found["latency"] = run_client(python, latency, ours, [str(JOBS), ours, proxy, comfyui])
                 flood = HERE / "gateway_flood.py"
-                found["streams"] = run_client(python, flood, ours, [str(QUEUED), str(STREAMS)])
-                found["many"] = run_client(python, flood, ours, [str(MANY), "0"])
+                found["streams"] = run_client(python, flood, ours, [ours, str(QUEUED), str(STREAMS)])
+                found["many"] = run_client(python, flood, ours, [ours, str(MANY), "0"])
             found["memory"].append(memory_of(container))
         finally:
             container.close()
