@@ -1,6 +1,7 @@
 """`run` as a server: start a version's gateway, and pass connections on to it until it is told to stop."""
 
 import contextlib
+import difflib
 import fcntl
 import hashlib
 import os
@@ -47,6 +48,7 @@ MAX_KEYS = 1 << 20
 """Bytes of a file of keys."""
 
 _OURS = frozenset({"PYCOMFY_SOCKET", "PYCOMFY_HOST", "PYCOMFY_PORT", "PYCOMFY_API_KEYS_FILE"})
+_TOLD = frozenset({"PYCOMFY_VERSION", "PYCOMFY_IMAGE_DIGEST"})
 """Variables that are not the caller's to set."""
 
 
@@ -187,9 +189,22 @@ def _check(options: ServeOptions) -> None:
     """Raise `BadArgument` for variables that are ours to set, `NotFound` or `BadInput` for keys that cannot be read."""
     if taken := sorted(_OURS & {*options.environment}):
         raise BadArgument(f"{taken[0]} is set by pycomfy", argument="env")
+    _report_unknown(options.environment)
     if options.keys is not None and not _read_keys(options.keys).strip():
         fix = "write a key a line, as NAME:KEY"
         raise BadInput("the file has no key: everybody could use the API", where=str(options.keys), fix=fix)
+
+
+def _report_unknown(environment: Mapping[str, str | None]) -> None:
+    """Warn of variables that look like settings of the gateway. They are passed on: an image may be newer than this
+    pycomfy."""
+    from pycomfy.gateway.settings import PREFIX, Settings
+
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | _TOLD
+    for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+        close = difflib.get_close_matches(name, sorted(known), n=1)
+        meant = f"; is {close[0]} meant?" if close else ""
+        operation.report(f"warning: the gateway knows no setting {printable(name)}{meant}")
 
 
 def _read_keys(file: Path) -> bytes:

@@ -237,6 +237,7 @@ def test_the_page_needs_nothing_from_elsewhere(serving: Serving) -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "<script" not in answer.text and "http-equiv" not in answer.text
     assert "integer, 64 to 8192" in answer.text and "/v1/jobs" in answer.text
+    assert "`" not in answer.text and "<code>Prefer: wait=N</code>" in answer.text
 
 
 def test_names_in_the_page_are_text(image: Image) -> None:

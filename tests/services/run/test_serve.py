@@ -309,3 +309,12 @@ def test_what_cannot_work_is_refused_before_anything_starts(home: Path, tmp_path
         serve(workspace, "unknown", ServeOptions())
     with bind_port(0) as taken, pytest.raises(BadInput, match="Address already in use"):
         serve(workspace, NAME, ServeOptions(port=taken.getsockname()[1]))
+
+
+def test_a_setting_that_the_gateway_does_not_know_is_named_with_the_one_that_may_be_meant(home: Path) -> None:
+    workspace = Workspace(Paths(home, home / "cache"), engine_name="none that exists")
+    environment = {"PYCOMFY_MAX_QUEUD": "5", "PYCOMFY_MAX_QUEUED": "5", "OTHER": "", "PYCOMFY_VERSION": "1"}
+    with listening() as recorder, pytest.raises(NotFound):
+        serve(workspace, "unknown", ServeOptions(environment=environment))
+    said = "warning: the gateway knows no setting PYCOMFY_MAX_QUEUD; is PYCOMFY_MAX_QUEUED meant?"
+    assert recorder.remarks == [said]

@@ -16,6 +16,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding
 table{border-collapse:collapse;width:100%}
 caption{text-align:left;font-weight:600;padding:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid #8885;overflow-wrap:anywhere}
+th,td:first-child{min-width:6rem}
 pre{overflow-x:auto;padding:1rem;border:1px solid #8885;border-radius:.4rem}
 code{font:.9em ui-monospace,monospace}
 """
@@ -38,7 +39,7 @@ def render_page(name: str, interface: Interface, document: dict[str, Any], base:
     )
     operations = "".join(
         f"<tr><td><code>{_text(method.upper())}</code><td><code>{_text(path)}</code>"
-        f"<td>{_text(str(operation.get('description') or operation.get('summary') or ''))}"
+        f"<td>{_mark_code(str(operation.get('description') or operation.get('summary') or ''))}"
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     )
@@ -70,11 +71,11 @@ def _table(caption: str, heads: tuple[str, ...], rows: str) -> str:
 def _input_row(parameter: Parameter) -> str:
     default = json.dumps(parameter.default, ensure_ascii=False)
     shown = default if len(default) <= MAX_SHOWN else default[:MAX_SHOWN] + "…"
-    about = " ".join(filter(None, (parameter.title, parameter.description)))
-    seed = " -1 or null: drawn at random, and reported." if parameter.is_seed else ""
+    seed = "-1 or null: drawn at random, and reported" if parameter.is_seed else ""
+    about = "; ".join(filter(None, (parameter.title, parameter.description, seed)))
     return (
         f"<tr><td><code>{_text(parameter.name)}</code><td>{_text(_describe_type(parameter))}"
-        f"<td><code>{_text(shown)}</code><td>{_text(about + seed)}"
+        f"<td><code>{_text(shown)}</code><td>{_text(about)}"
     )
 
 
@@ -102,7 +103,8 @@ def _find_example(interface: Interface) -> dict[str, Any]:
 def _write_curl(interface: Interface, base: str) -> str:
     body = json.dumps({"inputs": _find_example(interface)}, indent=2)
     return (
-        f"curl -fsS {shlex.quote(base + '/v1/jobs')} -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\\n"
+        f"curl --fail-with-body -sS {shlex.quote(base + '/v1/jobs')} \\\n"
+        f"  -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\\n"
         f"  -d {shlex.quote(body)}"
     )
 
@@ -118,6 +120,11 @@ job = api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=
 while job["status"] in ("queued", "running", "canceling"):
     job = api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}).raise_for_status().json()
 print(job["status"], job["outputs"], job["error"])"""
+
+
+def _mark_code(text: str) -> str:
+    """What stands between backticks is code."""
+    return "".join(f"<code>{_text(p)}</code>" if i % 2 else _text(p) for i, p in enumerate(text.split("`")))
 
 
 def _text(text: str) -> str:
