@@ -266,11 +266,11 @@ class Dispatcher:
     async def _execute(self, instance: Instance, running: Running, tracker: Tracker) -> dict[str, Any]:
         """Run it, and tell of it while it runs."""
         job = running.job
-        last, preview = 0.0, None
+        last, told, preview = 0.0, None, None
         tasks: set[asyncio.Task[Any]] = set()
 
         def tell(tracker: Tracker) -> None:
-            nonlocal last, preview
+            nonlocal last, told, preview
             now = time.monotonic()
             fresh = {n: v for n, v in tracker.returned.items() if n not in running.collected}
             if fresh:
@@ -280,7 +280,10 @@ class Dispatcher:
                 task.add_done_callback(tasks.discard)
             if now - last >= PROGRESS_INTERVAL or tracker.ended:
                 last = now
-                self.live.progress(job.id, tracker.progress())
+                progress = tracker.progress()
+                if progress != told:
+                    self.live.progress(job.id, progress)
+                told = progress
                 if tracker.preview is not preview and tracker.preview is not None:
                     preview = tracker.preview
                     self.live.preview(job.id, preview)
@@ -290,7 +293,7 @@ class Dispatcher:
             extra = {**self.describe(job), **self.secrets.get(job.request.secret or "", {})}
             entry = await instance.run(tracker, extra, tell, running.stop)
             tracker.succeed()
-            self.live.progress(job.id, tracker.progress())
+            tell(tracker)
             return entry
         finally:
             deadline.cancel()
