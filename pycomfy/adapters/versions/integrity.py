@@ -144,7 +144,8 @@ def _repair_refs(bare: BareRepository, branches: Mapping[str, Sequence[str]]) ->
 
 def _repair_logs(bare: BareRepository) -> Iterator[str]:
     """Leave lines that name nothing out of the logs of refs that are right. The log still ends in what the ref is."""
-    for ref, object_ in bare.refs("refs").items():
+    head = bare.resolve("HEAD")
+    for ref, object_ in {**({"HEAD": head} if head else {}), **bare.refs("refs")}.items():
         log = bare.path / "logs" / ref
         lines = log.read_bytes().splitlines(keepends=True) if log.is_file() else []
         moves = [(m[1].decode(), m[2].decode()) if (m := LOG_LINE.match(line)) else None for line in lines]

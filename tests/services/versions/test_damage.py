@@ -148,16 +148,17 @@ def test_a_branch_that_is_as_it_was_before_is_not_believed(paths: Paths) -> None
 
 @pytest.mark.parametrize("at", [3, 44], ids=["what it was", "what it is"])
 @pytest.mark.parametrize("line", [0, -1], ids=["oldest", "newest"])
-def test_a_damaged_line_in_the_log_of_a_branch_is_named_and_left_out(paths: Paths, line: int, at: int) -> None:
+@pytest.mark.parametrize("ref", ["refs/heads/hello", "HEAD"])
+def test_a_damaged_line_in_a_log_is_named_and_left_out(paths: Paths, ref: str, line: int, at: int) -> None:
     workspace = Workspace(paths)
     before, bare = listed(paths), workspace.versions.bare
-    file = bare.path / "logs" / "refs" / "heads" / "hello"
+    file = bare.path / "logs" / ref
     lines = file.read_text().splitlines()
     was = lines[line]
     lines[line] = was[:at] + ("1" if was[at] != "1" else "2") + was[at + 1 :]
     file.write_text("\n".join(lines) + "\n")
-    assert "hello" in find_damage(bare)[0]
-    assert "left 1 damaged line out of the log of refs/heads/hello" in reported(lambda: reindex(workspace))
+    assert ref in find_damage(bare)[0]
+    assert f"left 1 damaged line out of the log of {ref}" in reported(lambda: reindex(workspace))
     assert find_damage(bare) == [] and listed(paths) == before
     assert bare.read_log("refs/heads/hello")[0] == show(workspace, "hello").commit
 
