@@ -236,7 +236,7 @@ def test_twenty_seeded_kills_under_load_end_every_accepted_job_once(own: Contain
     dice = random.Random(seed)
     accepted: list[str] = []
     ends: dict[str, set[str]] = {}
-    for _ in range(int(os.environ.get("STORY_KILLS", "8"))):
+    for _ in range(int(os.environ.get("STORY_KILLS", "20"))):
         for _ in range(dice.randint(2, 5)):
             try:
                 accepted.append(own.submit(small(fresh()))["id"])
