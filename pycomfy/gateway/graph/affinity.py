@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from .nodes import find_inputs
+
 _SUFFIXES = frozenset((".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx", ".engine"))
 
 
@@ -13,12 +15,7 @@ def find_affinity(graph: Mapping[str, Any]) -> str:
     models = {
         value
         for entry in graph.values()
-        for value in _inputs(entry).values()
+        for value in find_inputs(entry).values()
         if isinstance(value, str) and len(value) < 1000 and PurePosixPath(value).suffix.lower() in _SUFFIXES
     }
     return hashlib.sha256("\n".join(sorted(models)).encode("utf-8", "surrogatepass")).hexdigest()[:16] if models else ""
-
-
-def _inputs(entry: Any) -> Mapping[str, Any]:
-    inputs = entry.get("inputs") if isinstance(entry, Mapping) else None
-    return inputs if isinstance(inputs, Mapping) else {}

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from ..graph.nodes import find_inputs
 from ..graph.policy import link_source
 from .model import Output
 
@@ -37,19 +38,14 @@ def sign_nodes(graph: Mapping[str, Any]) -> dict[str, str]:
     return signed
 
 
-def _inputs(entry: Any) -> Mapping[str, Any]:
-    inputs = entry.get("inputs") if isinstance(entry, Mapping) else None
-    return inputs if isinstance(inputs, Mapping) else {}
-
-
 def _sources(entry: Any) -> list[str]:
-    return [source for value in _inputs(entry).values() if (source := link_source(value)) is not None]
+    return [source for value in find_inputs(entry).values() if (source := link_source(value)) is not None]
 
 
 def _sign(entry: Any, signed: Mapping[str, str]) -> str:
     inputs = {
         name: ["link", signed.get(source, source), value[1]] if (source := link_source(value)) is not None else value
-        for name, value in _inputs(entry).items()
+        for name, value in find_inputs(entry).items()
     }
     kind = entry.get("class_type") if isinstance(entry, Mapping) else None
     return hashlib.sha256(json.dumps([kind, inputs], sort_keys=True, default=str).encode()).hexdigest()
