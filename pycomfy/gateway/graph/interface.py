@@ -5,6 +5,7 @@ pycomfy makes the interface and reads it, too: this is its one definition.
 
 import copy
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -209,8 +210,9 @@ def _annotation(parameter: Parameter, files: Any, *, seeds: bool) -> Any:
 
 
 def _finite(bound: float | None) -> float | None:
-    """A bound that a schema can have. Packs write infinity where they mean that there is none."""
-    return bound if bound is not None and math.isfinite(bound) else None
+    """A bound that a schema can have. Packs write infinity where they mean that there is none, or an integer that is
+    more than any float."""
+    return bound if bound is not None and abs(bound) <= sys.float_info.max else None
 
 
 def _literal(parameter: Parameter) -> Any:

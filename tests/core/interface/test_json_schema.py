@@ -39,6 +39,8 @@ def mistake(**arguments: object) -> BadInput:
         ("integer", -1e30, 1e30, {"minimum": int(-1e30), "maximum": int(1e30)}),
         ("integer", float("-inf"), float("inf"), {}),
         ("number", float("nan"), float("inf"), {}),
+        ("integer", -(10**400), 10**400, {}),
+        ("number", -(10**400), 10**400, {}),
         ("number", 0.5, 2, {"minimum": 0.5, "maximum": 2}),
     ],
 )
