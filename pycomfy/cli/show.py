@@ -35,7 +35,7 @@ def show(
     from pycomfy.services.workspace import Workspace
 
     workspace = Workspace.open()
-    if is_picture(reference):
+    if is_picture(workspace, reference):
         picture = show_picture(workspace, reference)
         if as_json:
             print_json(picture)

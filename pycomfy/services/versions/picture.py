@@ -8,7 +8,7 @@ from typing import Any
 from pycomfy.adapters.database.records import VersionRecord
 from pycomfy.adapters.metadata.detect import find_maker
 from pycomfy.core.versions.made_by import MadeBy, parse_made_by
-from pycomfy.core.versions.reference import format_label
+from pycomfy.core.versions.reference import format_label, parse_reference
 from pycomfy.errors import BadInput, NotFound, suggest
 from pycomfy.services.results import Result
 from pycomfy.services.run.history import list_runs
@@ -38,9 +38,19 @@ class PictureResult(Result):
     has_workflow: bool
 
 
-def is_picture(text: str) -> bool:
-    """Return whether a text names a file rather than a version: no version's name has a slash."""
-    return "/" in text or (Path(text).suffix.lower() in SUFFIXES and Path(text).is_file())
+def is_picture(workspace: Workspace, text: str) -> bool:
+    """Return whether a text names a file rather than a version: no version's name has a slash. The name of a picture
+    that is nowhere is a file, unless a workflow has it."""
+    if "/" in text:
+        return True
+    return Path(text).suffix.lower() in SUFFIXES and (Path(text).is_file() or not _names_workflow(workspace, text))
+
+
+def _names_workflow(workspace: Workspace, text: str) -> bool:
+    try:
+        return parse_reference(text).name in workspace.versions.names()
+    except BadInput:
+        return False
 
 
 def show_picture(workspace: Workspace, file: str) -> PictureResult:

@@ -128,10 +128,25 @@ def test_hostile_texts_cost_little_and_print_nothing_odd(workspace: Workspace) -
     assert parse_made_by(b'"text"') is None and parse_made_by(b"{") is None
 
 
-def test_a_version_is_never_taken_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_is_never_taken_for_a_file(
+    workspace: Workspace, layout: LayoutImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_layout(workspace.paths, make_files("hello.png"), layout)
     monkeypatch.chdir(tmp_path)
-    for name in ("hello", "hello.png", "hello@2"):
-        assert not is_picture(name)
+    for name in ("hello", "hello.png", "hello@2", "hello.png@1", "portrait@1.png"):
+        assert not is_picture(workspace, name)
     Path("hello").touch()
     Path("hello.png").touch()
-    assert not is_picture("hello") and is_picture("hello.png") and is_picture("./hello") and is_picture("HELLO/x")
+    assert not is_picture(workspace, "hello")
+    for name in ("hello.png", "./hello", "HELLO/x"):
+        assert is_picture(workspace, name)
+
+
+def test_a_name_of_a_picture_that_is_nowhere_is_a_file_that_does_not_exist(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("gone.png", "a picture.WEBP", "gone/clip.mp4", "./gone"):
+        assert is_picture(workspace, name)
+        with pytest.raises(NotFound, match="there is no file"):
+            show_picture(workspace, name)
