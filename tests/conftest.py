@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import pycomfy
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import http_client
 from tests.support import properties
 from tests.support.cli_projects import Place, Surroundings, programs
 from tests.support.debian_archive import new_archive
+from tests.support.engines import engine_or_skip
 from tests.support.package_index import serve
 
 # A job in the background of a shell ignores these, and so would all that the tests start and then interrupt.
@@ -22,6 +24,12 @@ properties.load_profile()
 
 # Servers that fail are asked again here as everywhere, only sooner.
 http_client.PAUSE = 0.001
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The real one, or a skip."""
+    return engine_or_skip()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.containers.node_definitions import read_cached
 from pycomfy.adapters.database.database import Database, database_path
@@ -19,7 +19,7 @@ from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.versions.reference import Reference
 from pycomfy.core.versions.verification import NodeDefinitions
-from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNode
+from pycomfy.errors import BadLock, NotFound, RunFailed, UnknownNode
 from pycomfy.services.check import check, find_built_version
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
@@ -52,15 +52,11 @@ Builder = Callable[[str], Paths]
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Iterator[Builder]:
+def built(engine: Engine, tmp_path: Path) -> Iterator[Builder]:
     """Record an image whose script is given, as pycomfy-check@1."""
     images: list[tuple[Engine, str]] = []
 
     def make(script: str) -> Paths:
-        try:
-            engine = find_engine()
-        except MissingTool as e:
-            pytest.skip(f"no container engine: {e.what}")
         layout = read_layout(write_layout(tmp_path / "layout", script=script))
         images.append((engine, layout.config_digest.removeprefix("sha256:")))
         paths = new_paths(tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.catalog.update import update_catalog
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
@@ -19,7 +19,7 @@ from pycomfy.core.lockfile.schema import ModelFile, UrlModel, parse_lock, render
 from pycomfy.core.models.manager_list import MODELS
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import BadInput, BadLock, Fix, MissingTool, NetworkError, NotFound, Placeholder, suggest
+from pycomfy.errors import BadInput, BadLock, Fix, NetworkError, NotFound, Placeholder, suggest
 from pycomfy.services.models.needed import models_status, pull_models, view_models
 from pycomfy.services.models.pin import lock_models
 from pycomfy.services.models.stored import add_folder, add_model, verify_models
@@ -204,12 +204,8 @@ Runner = Callable[..., str]
 
 
 @pytest.fixture
-def runner(tmp_path: Path, paths: Paths) -> Iterator[Runner]:
+def runner(engine: Engine, tmp_path: Path, paths: Paths) -> Iterator[Runner]:
     """Runs a script in a real container, with the models of a lock; what the script wrote to /data/found."""
-    try:
-        engine = find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
     loaded: list[tuple[Engine, str]] = []
 
     def start(script: str, *models: ModelFile, **options: object) -> str:

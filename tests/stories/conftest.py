@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import load, read_layout
-from pycomfy.errors import MissingTool
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,14 +39,6 @@ class Demo:
         done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    try:
-        return find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import load, read_layout
 from pycomfy.adapters.io import process
-from pycomfy.errors import MissingTool
 from tests.support.tiny_image import write_layout
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    try:
-        return find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from pycomfy import operation
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.arguments import ContainerSpec
-from pycomfy.adapters.containers.engine import find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import load, read_layout
 from pycomfy.adapters.containers.process import run_container
 from pycomfy.adapters.database.connection import Connection
@@ -248,11 +248,7 @@ def test_a_build_of_nix_is_stopped(site: Site, tmp_path: Path) -> None:
     cancel(worker)
 
 
-def test_a_container_is_stopped_and_removed(tmp_path: Path) -> None:
-    try:
-        engine = find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
+def test_a_container_is_stopped_and_removed(engine: Engine, tmp_path: Path) -> None:
     identity = load(engine, read_layout(write_layout(tmp_path / "layout")), "pycomfy-test")
     data = tmp_path / "data"
     data.mkdir()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.engine import find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.errors import MissingTool, PycomfyError
+from pycomfy.errors import PycomfyError
 from pycomfy.services.run.run import RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
 from tests.support.canaries import Canary, canary_in
@@ -54,12 +54,8 @@ class Caged:
 
 
 @pytest.fixture
-def caged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caged]:
+def caged(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caged]:
     """A version whose image tries all that, as a node in it could."""
-    try:
-        engine = find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
     output = {"event": "output", "node": "9", "title": "Save it", "kind": "images", "media_type": "text/plain"}
     found = {**output, "file": "found.txt", "subfolder": "", "type": "output", "path": "output/found.txt"}
     with canary_in(tmp_path, monkeypatch) as canary:

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.containers.arguments import Limits
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_folder import KEPT_DAYS
 from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.errors import BadInput, MissingTool, NoSpace, PycomfyError, RunFailed
+from pycomfy.errors import BadInput, NoSpace, PycomfyError, RunFailed
 from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_image
 from pycomfy.services.workspace import Workspace
 from tests.support.operations import Recorder, listening
@@ -52,12 +52,8 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     """A shell that runs the script among the job's inputs, and hangs with one output made if there is none."""
-    try:
-        engine = find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
     programs = ("mkdir", "ln", "mkfifo", "head", "truncate")
     layout = read_layout(write_layout(tmp_path_factory.mktemp("ends") / "layout", script=SCRIPT, programs=programs))
     yield Image(engine, layout)

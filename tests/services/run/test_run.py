@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, MissingTool, NoSpace, NotFound, RunFailed
+from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NoSpace, NotFound, RunFailed
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import OutputValue, RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
@@ -40,15 +40,11 @@ Builder = Callable[[str], Paths]
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Iterator[Builder]:
+def built(engine: Engine, tmp_path: Path) -> Iterator[Builder]:
     """Record an image whose script is given, as pycomfy-test@1."""
     engines: list[tuple[Engine, str]] = []
 
     def make(script: str) -> Paths:
-        try:
-            engine = find_engine()
-        except MissingTool as e:
-            pytest.skip(f"no container engine: {e.what}")
         paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
         layout = read_layout(write_layout(tmp_path / "layout", script=f"read request\n{script}\n"))
         engines.append((engine, layout.config_digest.removeprefix("sha256:")))

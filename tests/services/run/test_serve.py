@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.containers.relay import bind_port
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.errors import BadArgument, BadInput, MissingTool, NotFound, RunFailed
+from pycomfy.errors import BadArgument, BadInput, NotFound, RunFailed
 from pycomfy.services.run.serve import Served, ServeOptions, serve
 from pycomfy.services.workspace import Workspace
 from tests.support.operations import Recorder, listening
@@ -102,11 +102,7 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    try:
-        engine = find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
+def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     layout = read_layout(write_layout(tmp_path_factory.mktemp("serve") / "layout", python=GATEWAY))
     yield Image(engine, layout)
     process.run(engine.command("rmi", "--force", layout.config_digest.removeprefix("sha256:")))
