@@ -191,6 +191,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     ]
     limits = StoreSettings(
         max_queued=settings.max_queued,
+        max_queued_bytes=settings.max_queued_bytes,
         max_attempts=settings.max_attempts,
         durable=settings.durable,
         retention=timedelta(seconds=settings.keep_results),

@@ -87,6 +87,9 @@ class Settings(BaseModel):
     expose_comfyui: bool = Field(False, description="pass /comfyui/ on to ComfyUI itself, for those with a key")
 
     max_queued: int = Field(1000, gt=0, description="jobs that may wait; more are refused with 429")
+    max_queued_bytes: int = Field(
+        1 << 30, gt=0, description="bytes of the requests that may wait, graphs mostly; more are refused with 429"
+    )
     job_timeout: float = Field(3600, gt=0, description="seconds after which a job expires, waiting included")
     max_attempts: int = Field(3, ge=1, description="starts of a job whose ComfyUI died")
     durable: Literal["all", "accepted", "none"] = Field(

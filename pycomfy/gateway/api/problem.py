@@ -41,7 +41,7 @@ def not_found(what: str) -> ApiProblem:
 
 CODES: Mapping[str, tuple[str, str]] = {
     "asset_in_use": ("409", "a job still needs the file"),
-    "batch_too_large": ("422", "more jobs at once than a batch or the queue may have"),
+    "batch_too_large": ("422", "more jobs, or bytes of them, at once than a batch or the queue may have"),
     "blob_not_found": ("404", "no bytes of that hash that the caller may use: send them"),
     "forbidden": ("403", "a page of another site may not do this"),
     "hash_mismatch": ("409", "the bytes have another hash than was told"),
@@ -56,7 +56,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "missing_asset": ("422", "a file of the job is not there, or is another caller's"),
     "no_workflow": ("422", "the image has no graph of its own"),
     "not_found": ("404", "there is no such route, job or file, or it is another caller's"),
-    "queue_full": ("429", "too many jobs wait; come back after `Retry-After`"),
+    "queue_full": ("429", "too many jobs wait, or bytes of them; come back after `Retry-After`"),
     "rate_limited": ("429", "too many requests of this key; come back after `Retry-After`"),
     "storage_full": ("507", "the disk is full"),
     "timeout": ("408", "the request did not come in time"),

@@ -52,7 +52,10 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
     return jobs
 
 
-QUEUE_FULL = "as many jobs wait as may (PYCOMFY_MAX_QUEUED): try again in {} s"
+QUEUE_FULL = {
+    "jobs": "as many jobs wait as may (PYCOMFY_MAX_QUEUED): try again in {} s",
+    "bytes": "the jobs that wait are as large as they may be (PYCOMFY_MAX_QUEUED_BYTES): try again in {} s",
+}
 
 
 async def _add(gateway: Gateway, submissions: Sequence[Submission]) -> list[Job]:
@@ -75,7 +78,8 @@ def _explain(error: BaseException) -> BaseException:
     """The answer for a job that was not accepted; other errors are as they are."""
     match error:
         case QueueFull():
-            return ApiProblem(429, "queue_full", QUEUE_FULL.format(error.retry_after), retry_after=error.retry_after)
+            message = QUEUE_FULL[error.of].format(error.retry_after)
+            return ApiProblem(429, "queue_full", message, retry_after=error.retry_after)
         case BatchTooLarge():
             return ApiProblem(422, "batch_too_large", str(error))
         case StoreFull():

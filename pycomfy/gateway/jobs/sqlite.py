@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import time
 import uuid
@@ -39,7 +40,8 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class StoreSettings:
-    """`max_queued` counts all owners; `max_queued_by_owner` None is no bound of its own.
+    """`max_queued` counts all owners; `max_queued_by_owner` None is no bound of its own. `max_queued_bytes` is the size
+    of the requests that wait, as they are written.
 
     `durable` says what waits for the disk, and so survives a loss of power when its call returns: every change of a
     state, the acceptance of jobs only, or nothing. All survive the end of the process.
@@ -48,6 +50,7 @@ class StoreSettings:
 
     max_queued: int = 1000
     max_queued_by_owner: int | None = None
+    max_queued_bytes: int = 1 << 30
     max_attempts: int = 3
     retention: timedelta = timedelta(days=1)
     keys_kept: timedelta = timedelta(days=1)
@@ -109,8 +112,11 @@ class SqliteStore:
         now = self._clock.now()
         self._refuse_reused(requests, now)
         self._refuse_many(requests)
+        texts = [rows.write_request(request) for request in requests]
+        self._refuse_large(len(texts), size := sum(len(text.encode()) for text in texts))
         jobs = [self._new_job(request, now) for request in requests]
-        self._thread.wrote(rows.insert(self._db, jobs))
+        rows.insert(self._db, jobs, texts)
+        self._thread.wrote(size)
         for job in reversed(jobs):  # of several with one key, the first stays
             if (key := job.request.idempotency_key) is not None:
                 self._db.execute(
@@ -142,7 +148,7 @@ class SqliteStore:
                 raise KeyReuse(rows.load(self._db, found[0]), found[1])
 
     def _refuse_many(self, requests: list[JobRequest]) -> None:
-        bounds = [(self._settings.max_queued, len(requests), rows.total(self._db, "queued"))]
+        bounds = [(self._settings.max_queued, len(requests), rows.total(self._db, "queued")[0])]
         if (of_owner := self._settings.max_queued_by_owner) is not None:
             for owner in {request.owner for request in requests}:
                 row = self._db.execute("SELECT queued FROM owners WHERE owner = ?", (owner,)).fetchone()
@@ -150,9 +156,18 @@ class SqliteStore:
                 bounds.append((of_owner, added, row[0] if row else 0))
         for bound, added, queued in bounds:
             if added > bound:
-                raise BatchTooLarge(bound)
+                raise BatchTooLarge(f"{bound} jobs")
             if queued + added > bound:
-                raise QueueFull(self._retry_after(queued + added - bound))
+                raise QueueFull("jobs", self._retry_after(queued + added - bound))
+
+    def _refuse_large(self, added: int, size: int) -> None:
+        bound = self._settings.max_queued_bytes
+        number, queued = rows.total(self._db, "queued")
+        if size > bound:
+            raise BatchTooLarge(f"{bound} bytes of requests")
+        if queued + size > bound:
+            # So many jobs of those that wait have that size.
+            raise QueueFull("bytes", self._retry_after(math.ceil((queued + size - bound) / (queued / number))))
 
     def _retry_after(self, needed: int) -> int:
         """Seconds until so many jobs more have started, by the recent rate of starts."""

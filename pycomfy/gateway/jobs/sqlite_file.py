@@ -75,6 +75,31 @@ MIGRATIONS: dict[str, str] = {
             UPDATE owners SET queued = queued - (old.state = 'queued') WHERE owner = old.owner;
         END;
     """,
+    "bytes": """
+        ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;  -- of its request
+        ALTER TABLE totals ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+        UPDATE jobs SET bytes = (SELECT length(CAST(request AS BLOB)) FROM requests WHERE requests.seq = jobs.seq);
+        UPDATE totals SET bytes = (SELECT total(bytes) FROM jobs WHERE jobs.state = totals.state);
+        DROP TRIGGER jobs_added;
+        DROP TRIGGER jobs_changed;
+        DROP TRIGGER jobs_removed;
+        CREATE TRIGGER jobs_added AFTER INSERT ON jobs BEGIN
+            INSERT INTO totals VALUES (new.state, 1, new.bytes)
+                ON CONFLICT DO UPDATE SET number = number + 1, bytes = bytes + new.bytes;
+            INSERT INTO owners (owner, queued) VALUES (new.owner, new.state = 'queued')
+                ON CONFLICT DO UPDATE SET queued = queued + (new.state = 'queued');
+        END;
+        CREATE TRIGGER jobs_changed AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
+            UPDATE totals SET number = number - 1, bytes = bytes - old.bytes WHERE state = old.state;
+            INSERT INTO totals VALUES (new.state, 1, new.bytes)
+                ON CONFLICT DO UPDATE SET number = number + 1, bytes = bytes + new.bytes;
+            UPDATE owners SET queued = queued + (new.state = 'queued') - (old.state = 'queued') WHERE owner = new.owner;
+        END;
+        CREATE TRIGGER jobs_removed AFTER DELETE ON jobs BEGIN
+            UPDATE totals SET number = number - 1, bytes = bytes - old.bytes WHERE state = old.state;
+            UPDATE owners SET queued = queued - (old.state = 'queued') WHERE owner = old.owner;
+        END;
+    """,
 }
 """Each runs once, in a transaction. A change of `Job` or `JobRequest` that old records do not fit needs one too."""
 

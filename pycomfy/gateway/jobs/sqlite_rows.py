@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
-from .model import Job, State
+from .model import Job, JobRequest, State
 from .store import Counts, JobFilter, Page, StoreUnavailable
 
 MAX_DEPTH = 64
@@ -20,30 +20,32 @@ _CURSOR = re.compile("[0-9a-f]{1,15}")
 _JOB = "SELECT j.seq, j.record, r.request FROM jobs j JOIN requests r USING (seq)"
 
 
-def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> int:
-    """The size of their requests. Raises `ValueError` for one that JSON cannot hold."""
-    size = 0
+def write_request(request: JobRequest) -> str:
+    """Raises `ValueError` for one that JSON cannot hold."""
+    text = request.model_dump_json()
+    # What could be written and not be read again would stop all jobs after it.
+    from_json(text)
+    return text
+
+
+def insert(db: sqlite3.Connection, jobs: Sequence[Job], requests: Sequence[str]) -> None:
+    """With their requests, each as `write_request` wrote it."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
-    for seq, job in enumerate(jobs, 1 + (row[0] if row else 0)):
+    for seq, (job, text) in enumerate(zip(jobs, requests, strict=True), 1 + (row[0] if row else 0)):
         request = job.request
         db.execute(
-            "INSERT INTO jobs (seq, id, owner, batch, affinity, state, attempt, place, created, deadline, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (seq, id, owner, batch, affinity, state, attempt, place, created, deadline, record,"
+            " bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(seq, job.id, request.owner, request.batch, request.affinity, job.state, job.attempt, seq),
                 *(job.created_at.timestamp(), job.deadline_at and job.deadline_at.timestamp()),
-                _record(job),
+                *(_record(job), len(text.encode())),
             ),
         )
-        text = request.model_dump_json()
-        # What could be written and not be read again would stop all jobs after it.
-        from_json(text)
-        size += len(text)
         db.execute("INSERT INTO requests VALUES (?, ?)", (seq, text))
         if request.metadata:
             rows = [(seq, key, value) for key, value in request.metadata.items()]
             db.executemany("INSERT INTO metadata VALUES (?, ?, ?)", rows)
-    return size
 
 
 def update(db: sqlite3.Connection, job: Job) -> Job:
@@ -129,9 +131,10 @@ def position(db: sqlite3.Connection, job: str) -> int | None:
     return int(before + others)
 
 
-def total(db: sqlite3.Connection, state: State) -> int:
-    row = db.execute("SELECT number FROM totals WHERE state = ?", (state,)).fetchone()
-    return int(row[0]) if row else 0
+def total(db: sqlite3.Connection, state: State) -> tuple[int, int]:
+    """How many jobs are in that state, and the bytes of their requests."""
+    row = db.execute("SELECT number, bytes FROM totals WHERE state = ?", (state,)).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def counts(db: sqlite3.Connection, now: datetime) -> Counts:

@@ -2,16 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from .model import Job, JobError, JobRequest, Output, State
 
 
 class QueueFull(Exception):
-    """So many jobs wait that none is accepted; `retry_after` in seconds."""
+    """So many jobs wait, or so many bytes of them, that none is accepted; `retry_after` in seconds."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"the queue is full: try again in {retry_after} s")
+    def __init__(self, of: Literal["jobs", "bytes"], retry_after: int) -> None:
+        super().__init__(f"the queue is full of {of}: try again in {retry_after} s")
+        self.of = of
         self.retry_after = retry_after
 
 
@@ -28,11 +29,10 @@ class KeyReuse(Exception):
 
 
 class BatchTooLarge(ValueError):
-    """More jobs at once than the queue holds when it is empty, which is `limit`: no wait would help."""
+    """More jobs, or bytes of them, at once than the queue holds when it is empty: no wait would help."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the queue holds at most {limit} jobs")
-        self.limit = limit
+    def __init__(self, most: str) -> None:
+        super().__init__(f"the queue holds at most {most}")
 
 
 class StoreFull(Exception):

@@ -154,6 +154,56 @@ class JobStoreContract:
         await store.add([request("b")])
         await store.close()
 
+    async def test_the_queue_is_bounded_in_bytes_too(self, place: Place) -> None:
+        large = request(inputs={"text": "ä" * 5_000})  # 10,000 bytes
+        store = await place.open(max_queued_bytes=25_000)
+        with pytest.raises(BatchTooLarge, match="25000 bytes"):
+            await store.add([large] * 3)
+        await store.add([large] * 2)
+        with pytest.raises(QueueFull) as refused:
+            await store.add([large])
+        assert (refused.value.of, refused.value.retry_after >= 1) == ("bytes", True)
+        await store.add([request()])
+        assert (await store.counts()).states == {"queued": 3}
+        await claim(store)
+        await store.add([large])
+        await store.close()
+
+    async def test_bytes_wait_until_their_job_starts_or_ends_and_again_when_it_is_given_back(
+        self, place: Place
+    ) -> None:
+        large = request(inputs={"text": "x" * 10_000})
+        store = await place.open(max_queued_bytes=15_000)
+        (job,) = await store.add([large])
+        running = await claim(store)
+        await store.release(running.id, 1, reason=LOST)
+        await store.close()
+        again = await place.open(max_queued_bytes=15_000)  # it is counted over a restart
+        with pytest.raises(QueueFull):
+            await again.add([large])
+        await again.cancel(job.id)
+        (second,) = await again.add([large])
+        assert await again.remove([job.id]) == 1
+        with pytest.raises(QueueFull):
+            await again.add([large])
+        await again.cancel(second.id)
+        await again.add([large])
+        await again.close()
+
+    async def test_the_wait_for_bytes_follows_from_the_jobs_that_have_them(self, place: Place) -> None:
+        large = request(inputs={"text": "x" * 10_000})
+        store = await place.open(max_queued_bytes=105_000)
+        for _ in range(2):
+            await store.add([large] * 10)
+            for _ in range(10):
+                await claim(store)
+                place.hands.advance(6)
+        await store.add([large] * 10)
+        with pytest.raises(QueueFull) as refused:
+            await store.add([large] * 5)
+        assert 25 <= refused.value.retry_after <= 40  # five at one in six seconds
+        await store.close()
+
     # Idempotency keys
 
     async def test_a_key_is_used_once_by_its_owner(self, store: JobStore) -> None:

@@ -16,7 +16,7 @@ import pytest
 from pycomfy.gateway.jobs import sqlite_file
 from pycomfy.gateway.jobs.model import Job
 from pycomfy.gateway.jobs.sqlite import SqliteStore, StoreSettings
-from pycomfy.gateway.jobs.store import StoreFull, StoreUnavailable
+from pycomfy.gateway.jobs.store import QueueFull, StoreFull, StoreUnavailable
 from tests.support.small_disks import small_disk
 
 from .clocks import Hands
@@ -358,6 +358,31 @@ async def test_the_log_stays_small_under_constant_load(place: Folder) -> None:
         await store.add([request(inputs={"text": "x" * 50_000})] * 20)
     assert (place.path / "jobs.db").stat().st_size > 20 << 20
     assert (place.path / "jobs.db-wal").stat().st_size < 12 << 20
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_a_file_of_a_gateway_that_counted_no_bytes_has_them_counted(place: Folder) -> None:
+    first = next(iter(sqlite_file.MIGRATIONS))
+    old = place.path / "jobs.db"
+    with contextlib.closing(sqlite3.connect(old)) as file:
+        file.executescript(f"{sqlite_file.MIGRATIONS[first]} INSERT INTO migrations VALUES ('{first}');")
+        asked = request(inputs={"text": "ä" * 500}).model_dump_json()
+        job = '{"id":"a","state":"queued","created_at":"2026-11-27T00:00:00Z","expires_at":"2026-11-28T00:00:00Z"}'
+        file.execute(
+            "INSERT INTO jobs (seq, id, owner, affinity, state, attempt, place, created, record)"
+            " VALUES (1, 'a', '', '', 'queued', 0, 1, 0.0, ?)",
+            (job,),
+        )
+        file.execute("INSERT INTO requests VALUES (1, ?)", (asked,))
+        file.commit()
+    store = await place.open(max_queued_bytes=1500)
+    assert store.set_aside is None
+    with pytest.raises(QueueFull):
+        await store.add([request(inputs={"text": "x" * 500})])
+    claimed = await store.claim("w", lease=30)
+    assert claimed is not None and claimed.id == "a"
+    await store.add([request(inputs={"text": "x" * 500})])
     await store.close()
 
 

@@ -256,6 +256,15 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.runner.run(self.store.counts()).states == counts
 
     @invariant()
+    def the_bytes_of_each_state_are_those_of_its_jobs(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        database = self.store._file.database
+        kept = dict(database.execute("SELECT state, bytes FROM totals WHERE bytes > 0").fetchall())
+        requests = "SELECT state, sum(length(CAST(request AS BLOB))) FROM jobs JOIN requests USING (seq) GROUP BY state"
+        assert kept == dict(database.execute(requests).fetchall())
+
+    @invariant()
     def positions_are_those_of_the_queues(self) -> None:
         if not hasattr(self, "store"):
             return

@@ -38,7 +38,8 @@ QUEUE_ERRORS = {
     **ERRORS,
     **_documented(
         _409="`invalid_state`",
-        _422="`invalid_workflow`, `workflow_format_ui`, `missing_asset`, `idempotency_key_reuse`, `invalid_request`",
+        _422="`invalid_workflow`, `workflow_format_ui`, `missing_asset`, `idempotency_key_reuse`, `batch_too_large`,"
+        " `invalid_request`",
         _429="`queue_full` or `rate_limited`, with `Retry-After`",
         _507="`storage_full`",
     ),
