@@ -1,7 +1,11 @@
-"""A wheel from a folder of this machine: built with, archived, and brought back when the folder is gone."""
+"""A wheel from a folder of this machine: built with, archived, and brought back when the folder is gone.
+
+Each run's wheels are new ones: what the Nix store has of an earlier run would not be fetched.
+"""
 
 import hashlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -24,7 +28,7 @@ from tests.support.package_index import serve
 @pytest.fixture
 def local(workshop: Workshop, root: Root) -> Lock:
     """A lock whose one wheel is in a folder beside that of the lock; nobody else has this wheel."""
-    wheel = workshop.wheel("mine", {"mine.py": str(workshop.folder).encode()})
+    wheel = workshop.wheel("mine", {"mine.py": secrets.token_bytes()})
     (workshop.folder / "our wheels").mkdir()
     (workshop.folder / wheel.filename).rename(workshop.folder / "our wheels" / wheel.filename)
     wheel = wheel.model_copy(update={"url": f"../our wheels/{wheel.filename}"})
@@ -69,7 +73,7 @@ def test_a_local_wheel_that_is_gone_or_another_is_refused(workshop: Workshop, lo
 
 def test_a_wheel_behind_a_login_needs_no_setting_of_nix(workshop: Workshop, root: Root) -> None:
     with serve("s3cret") as index:
-        index.add("guarded", "1.0", files=[("guarded.py", str(workshop.folder))])
+        index.add("guarded", "1.0", files=[("guarded.py", secrets.token_hex())])
         (name, data), *_ = index.contents.items()
         host = index.url.removesuffix("/simple").rpartition("@")[2]
         sha256 = hashlib.sha256(data).hexdigest()
@@ -87,7 +91,7 @@ def test_a_wheel_behind_a_login_needs_no_setting_of_nix(workshop: Workshop, root
 
 
 def test_a_damaged_cache_is_not_believed(workshop: Workshop, root: Root) -> None:
-    wheel = workshop.wheel("kept", {"kept.py": str(workshop.folder).encode()})
+    wheel = workshop.wheel("kept", {"kept.py": secrets.token_bytes()})
     place = workshop.folder / "home" / "cache" / "sha256" / wheel.sha256[:2] / wheel.sha256
     place.parent.mkdir(parents=True)
     data = (workshop.folder / wheel.filename).read_bytes()
