@@ -111,7 +111,7 @@ class Subscription:
         self._hub, self._channel = hub, channel
         self._woken: asyncio.Future[None] | None = None
         self._pending: list[Event] = []
-        known = after is not None and channel.missing <= after <= hub.last_id
+        known = after is not None and channel.missing < after <= hub.last_id
         self._seen = after if after is not None and known else -1
         if not known:
             self._begin()
@@ -155,14 +155,17 @@ class Subscription:
         self.close()
 
     def _begin(self) -> None:
-        """Go on from now, after the record as it is and the last progress and preview.
+        """Go on from now, after the record as it is and, if it goes on, the last progress and preview.
 
-        All have the id of the last event: who comes back with it has them.
+        The last of these has the id of the last event: who comes back with it has them all. Those before have an id of
+        which nothing is known: who comes back with it begins again.
         """
         now = max(self._channel.last, self._channel.missing)
-        latest = (self._channel.slots.get(slot) for slot in ("progress", "preview"))
-        self._pending = [Event(now, "snapshot", {})]
-        self._pending += [Event(now, event.name, event.data, event.size) for event in latest if event]
+        slots = ("progress", "preview") if self._channel.final is None else ()
+        latest = (self._channel.slots.get(slot) for slot in slots)
+        told = [Event(0, "snapshot", {}), *(event for event in latest if event)]
+        ids = [*[self._channel.missing] * (len(told) - 1), now]
+        self._pending = [Event(n, event.name, event.data, event.size) for n, event in zip(ids, told, strict=True)]
         self._seen = now
 
     def _next(self) -> Event | None:

@@ -231,6 +231,15 @@ def test_a_stream_that_breaks_goes_on_after_the_last_event(serving: Serving) -> 
     assert read_events(serving, job, **{"Last-Event-ID": "none"})[-1][2]["id"] == job["id"]
 
 
+def test_a_stream_that_breaks_after_any_event_goes_on_to_the_record_at_the_end(serving: Serving) -> None:
+    job = serving.client.post("/v1/jobs", json={"inputs": {}}).json()
+    events = read_events(serving, job)
+    assert [name for _, name, _ in events[-2:]] == ["status", "job"]
+    for number, _, _ in events[:-1]:
+        assert read_events(serving, job, **{"Last-Event-ID": str(number)})[-1] == events[-1]
+    assert read_events(serving, job, **{"Last-Event-ID": str(events[-1][0])}) == []
+
+
 def test_the_page_needs_nothing_from_elsewhere(serving: Serving) -> None:
     answer = serving.client.get("/docs")
     assert answer.status_code == 200

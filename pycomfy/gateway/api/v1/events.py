@@ -54,7 +54,8 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
             if event.name == "snapshot":
                 return encode(event.id, "job", await record_of(record)) if record is not None else b""
             if record is not None:
-                end = encode(event.id, "status", {"status": record.state, "attempt": record.attempt})
+                # Who comes back between the two gets both.
+                end = encode(event.id - 1, "status", {"status": record.state, "attempt": record.attempt})
                 return end + encode(event.id, "job", await record_of(record))
             if event.name == "output":
                 shown = render_output(base, event.data["output"])
