@@ -111,7 +111,9 @@ class Settings(BaseModel):
         30, gt=0, description="seconds that a node gets to end when its job is canceled; then ComfyUI is started again"
     )
     fetch_models: bool = Field(False, description="download models that are missing, and verify them")
-    warmup: str = Field("", description="1: run the workflow once before ready; or a file with a graph")
+    warmup: str = Field(
+        "", description="1: run the workflow once before ready; or a file with a graph; what it makes is thrown away"
+    )
 
     fetch_hosts: Annotated[Names, AfterValidator(_check_hosts)] = Field(
         (), description="private hosts that inputs may be fetched from all the same: HOST, HOST:PORT or a network"

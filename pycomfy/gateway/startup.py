@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .comfyui.client import Unanswered
 from .comfyui.instance import Died, Instance, Interrupted, Rejected
 from .comfyui.tracker import Tracker
 from .gpu import check_gpu
+from .graph.nodes import find_inputs
+from .jobs.leftovers import remove_strays
+from .jobs.outputs import OutputFolder
 from .model_links import link_models
 from .models import Model, ModelFetcher, describe_missing, find_missing, read_models
 from .places import Places
 from .project import Project
+from .server import Refused
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,6 +31,9 @@ LOOK_INTERVAL = 5.0
 
 TRY_AGAIN = 60.0
 """Seconds after which a fetch or a warm-up that failed is tried again."""
+
+MARK = "pycomfy_warm_up"
+"""The input that tells an output node of the warm-up from that of a job."""
 
 
 @dataclass
@@ -97,16 +105,43 @@ class Startup:
                 self._warm_up = f"the warm-up failed: {failure}"
                 log.error(self._warm_up)
                 await asyncio.sleep(TRY_AGAIN)
+            log.info("the warm-up ran", extra={"instance": instance.name})
         self._warm_up = ""
 
     async def _warm_one(self, instance: Instance, graph: Mapping[str, Any]) -> str:
-        """Why it failed; empty if it did not."""
+        """Why it failed; empty if it did not. The files that it makes are nobody's, and go."""
         await instance.ready.wait()
+        places = instance.places
+        folders = [OutputFolder(places.output), OutputFolder(places.temp / "temp")]
+        for folder in folders:
+            await asyncio.to_thread(folder.new_files)
         try:
-            await instance.run(Tracker(str(uuid.uuid4()), graph), {}, lambda tracker: None, asyncio.Event())
-        except (Rejected, Died, Interrupted) as e:
+            marked = mark_outputs(graph, await instance.require_client().node_types())
+            await instance.run(Tracker(str(uuid.uuid4()), marked), {}, lambda tracker: None, asyncio.Event())
+        except (Rejected, Died, Interrupted, Unanswered, Refused) as e:
             return str(e) or type(e).__name__
+        finally:
+            for folder in folders:
+                made = await asyncio.to_thread(folder.new_files)
+                await asyncio.to_thread(remove_strays, made, folder.path)
         return ""
+
+
+def mark_outputs(graph: Mapping[str, Any], node_types: Any) -> dict[str, Any]:
+    """The graph, with one input more at each output node, which the node does not have and is not given.
+
+    What ComfyUI keeps of the other nodes serves a job of the same graph; an output node of that job is another one, so
+    that it writes files of its own. ComfyUI would answer with those of the warm-up, which are gone, and had nothing of
+    the job in them.
+    """
+    types = node_types if isinstance(node_types, Mapping) else {}
+
+    def mark(entry: Any) -> Any:
+        kind = types.get(str(entry.get("class_type"))) if isinstance(entry, Mapping) else None
+        is_output = isinstance(kind, Mapping) and kind.get("output_node")
+        return {**entry, "inputs": {**find_inputs(entry), MARK: True}} if is_output else entry
+
+    return {node: mark(entry) for node, entry in graph.items()}
 
 
 def read_warm_up(setting: str, project: Project) -> dict[str, Any] | None:

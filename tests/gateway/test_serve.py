@@ -125,9 +125,31 @@ def test_missing_models_are_named_until_they_are_there(image: Image) -> None:
 
 def test_a_warm_up_runs_before_the_first_job(image: Image) -> None:
     (image.root / "project" / "prompt.json").write_text('{"1": {"class_type": "Save", "inputs": {}}}')
-    serving = Serving(image, PYCOMFY_WARMUP="1")
-    assert (image.root / "data" / "output" / "sub" / "a.png").exists()
+    log = image.root / "log"
+    serving = Serving(image, PYCOMFY_WARMUP="1", PYCOMFY_LOG_FILE=str(log))
     assert serving.client.get("/api/v2/jobs").json()["jobs"] == []
+    assert serving.stop() == 0
+    assert "the warm-up ran" in log.read_text()
+
+
+def test_the_files_of_a_warm_up_go_and_those_that_were_there_stay(image: Image) -> None:
+    (image.root / "project" / "prompt.json").write_text('{"1": {"class_type": "Save", "inputs": {}}}')
+    outputs, temp = image.root / "data" / "output", image.root / "tmp" / "temp"
+    outputs.mkdir(parents=True)
+    (outputs / "before.png").write_bytes(b"before")
+    serving = Serving(image, PYCOMFY_WARMUP="1")
+    assert [path.name for path in (*outputs.rglob("*"), *temp.rglob("*"))] == ["before.png"]
+    assert len(serving.run("Save")["outputs"]) == 2
+    assert serving.stop() == 0
+
+
+def test_a_job_of_the_same_graph_as_the_warm_up_makes_files_of_its_own(image: Image) -> None:
+    (image.root / "project" / "prompt.json").write_text('{"1": {"class_type": "Cached", "inputs": {}}}')
+    log = image.root / "log"
+    serving = Serving(image, PYCOMFY_WARMUP="1", PYCOMFY_LOG_FILE=str(log))
+    done = serving.run("Cached")
+    assert (done["status"], [output["name"] for output in done["outputs"]]) == ("succeeded", ["same.png"])
+    assert "it runs again" not in log.read_text(), "that would have unloaded the models"
     assert serving.stop() == 0
 
 

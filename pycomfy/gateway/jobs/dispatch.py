@@ -135,7 +135,6 @@ class Dispatcher:
         """Run jobs on the instance, one after another, until cancelled or drained."""
         await self.gate.wait()
         folder = OutputFolder(instance.places.output)
-        await asyncio.to_thread(folder.new_files)
         self._temp[instance.name] = TempFiles(instance.places.temp / "temp")
         while not self.draining:
             await instance.ready.wait()

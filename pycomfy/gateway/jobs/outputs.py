@@ -113,11 +113,10 @@ class OutputFolder:
     _seen: dict[Path, tuple[int, frozenset[str]]] = field(default_factory=dict)
 
     def new_files(self) -> list[Path]:
-        """The regular files that were made since the last call, sorted. The first call returns none."""
-        first = not self._seen
+        """The regular files that were made since the last call, sorted; the first call returns all."""
         found: list[Path] = []
         self._look(self.path.resolve(), found)
-        return [] if first else sorted(found)
+        return sorted(found)
 
     def _look(self, folder: Path, found: list[Path]) -> None:
         try:

@@ -25,7 +25,7 @@ given = parser.parse_args()
 output, temp = Path(given.output_directory), Path(given.temp_directory) / "temp"
 mode = (Path(__file__).parent / "mode").read_text() if (Path(__file__).parent / "mode").exists() else ""
 history: dict[str, object] = {}
-cached: dict[str, object] = {}
+cached: dict[str, dict[str, object]] = {}
 unanswerable = object()
 sockets: list[asyncio.StreamWriter] = []
 freed = asyncio.Event()
@@ -80,19 +80,20 @@ async def work(number: str, prompt: dict[str, dict[str, object]], extra: dict[st
     tell("executing", node=node, prompt_id=number)
     messages: list[object] = []
     outputs: dict[str, object] = {}
-    if kind == "Cached" and cached:
-        # As ComfyUI does it: the files of the first run, whatever is in them by now.
+    inputs = json.dumps(prompt[node].get("inputs"), sort_keys=True)
+    if kind == "Cached" and inputs in cached:
+        # As ComfyUI does it: the files of the first run with these inputs, whatever is in them by now.
         tell("execution_cached", nodes=[node], prompt_id=number)
-        tell("executed", node=node, output=cached, prompt_id=number)
-        history[number] = {"outputs": {node: cached}, "status": {"status_str": "success", "messages": []}}
+        tell("executed", node=node, output=cached[inputs], prompt_id=number)
+        history[number] = {"outputs": {node: cached[inputs]}, "status": {"status_str": "success", "messages": []}}
         tell("executing", node=None, prompt_id=number)
         return
     if kind == "Cached":
-        cached["images"] = [named("same.png")]
+        cached[inputs] = {"images": [named("same.png")]}
         output.mkdir(parents=True, exist_ok=True)
         (output / "same.png").write_bytes(b"first")
-        history[number] = {"outputs": {node: cached}, "status": {"status_str": "success", "messages": []}}
-        tell("executed", node=node, output=cached, prompt_id=number)
+        history[number] = {"outputs": {node: cached[inputs]}, "status": {"status_str": "success", "messages": []}}
+        tell("executed", node=node, output=cached[inputs], prompt_id=number)
         tell("executing", node=None, prompt_id=number)
         (output / "same.png").write_bytes(b"first")
         return
