@@ -16,7 +16,7 @@ from pycomfy.cli.help import parameter_help, parameter_name, split_examples
 from pycomfy.gateway.api.app import make_app
 from pycomfy.gateway.api.problem import CODES
 from pycomfy.gateway.project import Project
-from pycomfy.gateway.settings import PREFIX, Settings
+from pycomfy.gateway.settings import IN_FILES, PREFIX, Settings, is_secret, variable
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTICE = "<!-- made by scripts/reference.py: change the program, then run it -->\n\n"
@@ -153,6 +153,10 @@ Each is an environment variable of the container, read once at the start; an emp
 are separated by commas, times in seconds, sizes in bytes. With `pycomfy run --serve`: `--env NAME=VALUE`. A value that
 cannot be is named at the start, without the value, and the gateway ends with status 1. A *secret* is in no log.
 
+A form with `_FILE` is the path of a file in the container that has the secret in one line, as engines mount secrets;
+only one of the two may be set. Those of other tools that the gateway uses have it, too:
+{others}.
+
 | variable | default | what it sets |
 |---|---|---|
 """
@@ -182,7 +186,8 @@ PROBLEMS = """
 
 def render_gateway() -> str:
     """docs/reference/gateway.md."""
-    parts = [NOTICE, GATEWAY, *map(_setting, Settings.model_fields), ENDPOINTS]
+    others = ", ".join(f"`{name}_FILE`" for name in IN_FILES if not name.startswith(PREFIX))
+    parts = [NOTICE, GATEWAY.replace("{others}", others), *map(_setting, Settings.model_fields), ENDPOINTS]
     document = make_app(Project()).openapi()
     for path, operations in sorted(document["paths"].items()):
         for method, operation in operations.items():
@@ -205,12 +210,12 @@ UNLISTED = {
 def _setting(name: str) -> str:
     about = Settings.model_fields[name]
     default = about.default
-    secret = isinstance(about.json_schema_extra, dict) and about.json_schema_extra.get("x-secret")
     if isinstance(default, bool):
         shown = "1" if default else "0"
     else:
         shown = "" if default in (None, ()) else f"{default:.12g}" if isinstance(default, float) else str(default)
-    left = f"`{PREFIX}{name.upper()}`" + (" *(secret)*" if secret else "")
+    forms = [variable(name), *([f"{variable(name)}_FILE"] if variable(name) in IN_FILES else [])]
+    left = ", ".join(f"`{form}`" for form in forms) + (" *(secret)*" if is_secret(name) else "")
     return f"| {left} | {f'`{shown}`' if shown else ''} | {_cell(about.description or '')} |\n"
 
 

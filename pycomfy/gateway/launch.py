@@ -43,9 +43,18 @@ def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -
     return command
 
 
-SECRETS = frozenset(("PYCOMFY_API_KEYS", "PYCOMFY_API_KEYS_FILE", "PYCOMFY_WEBHOOK_SECRET", "PYCOMFY_STORAGE_TOKEN"))
+SECRETS = frozenset(("PYCOMFY_API_KEYS", "PYCOMFY_WEBHOOK_SECRET", "PYCOMFY_STORAGE_TOKEN"))
 STORAGE_SECRETS = frozenset(("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
-"""Variables that are the gateway's alone: node packs do not get them."""
+"""Variables that are the gateway's alone: node packs get neither them nor the names of their files."""
+
+MODEL_TOKENS = {
+    "huggingface": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+    "civitai": ("CIVITAI_TOKEN", "CIVITAI_API_TOKEN"),
+}
+"""Variables with the token of a hub, which node packs use as well."""
+
+FILE = "_FILE"
+"""The end of a variable that names a file with the value of the one without it."""
 
 
 def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +71,7 @@ def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]
     }
     # The engine sets HOME to / where the user is unknown; nobody can write there.
     ours = SECRETS | (STORAGE_SECRETS if given.get("PYCOMFY_STORAGE") else frozenset())
-    kept = {k: v for k, v in given.items() if k not in ours and not (k == "HOME" and v in ("", "/"))}
+    kept = {k: v for k, v in given.items() if k.removesuffix(FILE) not in ours and not (k == "HOME" and v in ("", "/"))}
     return {**defaults, **kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
 
 

@@ -11,6 +11,8 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 
+from .launch import MODEL_TOKENS
+
 log = logging.getLogger(__name__)
 
 PIECE = 1 << 20
@@ -19,10 +21,6 @@ RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
 NAMED = 10
 """Missing models that are named; of more, their number."""
 
-_TOKENS = {
-    "huggingface": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
-    "civitai": ("CIVITAI_TOKEN", "CIVITAI_API_TOKEN"),
-}
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
 
 
@@ -98,7 +96,7 @@ def source_url(source: Mapping[str, Any], environment: Mapping[str, str]) -> str
 
 def find_token(source: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
     """The token for the hub of a source; other addresses get none."""
-    names = _TOKENS.get(str(source.get("kind")), ())
+    names = MODEL_TOKENS.get(str(source.get("kind")), ())
     return next((environment[name] for name in names if environment.get(name)), None)
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -42,7 +42,7 @@ from .metrics import Metrics
 from .model_links import follow_models
 from .places import Places
 from .project import read_project
-from .settings import BadSettings, Settings, read_settings
+from .settings import BadSettings, Settings, read_secrets, read_settings
 from .startup import Startup, read_warm_up
 
 log = logging.getLogger(__name__)
@@ -52,10 +52,11 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     """Exit status 0 after SIGTERM, 1 if the container or its settings do not let it start."""
     keep_memory_private()
     try:
-        settings = read_settings(os.environ)
+        environment = read_secrets(os.environ)
+        settings = read_settings(environment)
         set_up(settings)
         gate = Gate(settings)
-        _make_storage(settings)
+        _make_storage(settings, environment)
         read_warm_up(settings.warmup, read_project(places))
         gpus = count_gpus()
         workers = plan_workers(settings.workers, places, gpus, os.environ)
@@ -68,15 +69,17 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     spool = places.data / "uploads"
     spool.mkdir(exist_ok=True)
     tempfile.tempdir = str(spool)
-    return asyncio.run(_serve(Machine(workers, cpu=gpus == 0), gate, until_eof=until_eof))
+    return asyncio.run(_serve(Machine(workers, gpus == 0, environment), gate, until_eof=until_eof))
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The ComfyUIs of this container, which are laid out; the first has the folders that all share."""
+    """The ComfyUIs of this container, which are laid out; the first has the folders that all share. `environment` has
+    the secrets of files, too."""
 
     workers: list[Worker]
     cpu: bool
+    environment: Mapping[str, str]
 
 
 async def _serve(machine: Machine, gate: Gate, *, until_eof: bool) -> int:
@@ -202,7 +205,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
         if store.set_aside is not None:
             log.error("the record of jobs was damaged (%s): it is now %s", store.reason, store.set_aside)
         assets = await stack.enter_async_context(AssetStore.open(places.data / "assets", quota=settings.keep_bytes))
-        storage = _make_storage(settings)
+        storage = _make_storage(settings, machine.environment)
         if storage is not None:
             stack.push_async_callback(storage.close)
         trusted = Trusted.parse(settings.fetch_hosts)
@@ -222,11 +225,11 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             live,
             AssetKeeper(assets, project, places.python, storage),
             GraphStager(assets, places),
-            describe=lambda job: describe(project, job, os.environ),
+            describe=lambda job: describe(project, job, machine.environment),
             on_end=end,
             on_nodes=metrics.count_nodes,
         )
-        startup = Startup(settings, project, places, instances, dispatcher.gate)
+        startup = Startup(settings, project, places, instances, machine.environment, dispatcher.gate)
         outside = Outside(Trusted.parse(settings.webhook_hosts), settings.webhook_http)
         gateway = Gateway(
             settings=settings,
@@ -248,9 +251,9 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-def _make_storage(settings: Settings) -> Storage | None:
+def _make_storage(settings: Settings, environment: Mapping[str, str]) -> Storage | None:
     """Raises `BadSettings`."""
     try:
-        return make_storage(settings.storage, os.environ, token=settings.storage_token)
+        return make_storage(settings.storage, environment, token=settings.storage_token)
     except ValueError as e:
         raise BadSettings(f"PYCOMFY_STORAGE: {e}") from None

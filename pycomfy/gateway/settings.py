@@ -1,6 +1,7 @@
 """Every setting of the gateway: an environment variable each, read once at the start."""
 
 import base64
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from .assets.addresses import Trusted
+from .launch import FILE, MODEL_TOKENS, STORAGE_SECRETS
 
 PREFIX = "PYCOMFY_"
 
@@ -39,6 +41,9 @@ def _check_secret(secret: str) -> str:
 
 
 SECRET: dict[str, JsonValue] = {"x-secret": True}
+
+MAX_SECRET = 64 << 10
+"""Bytes of a file with a secret."""
 
 
 class BadSettings(Exception):
@@ -148,15 +153,80 @@ class Settings(BaseModel):
     log_lines: float = Field(100, gt=0, description="lines a second that are kept of what ComfyUI prints")
 
 
+def variable(field: str) -> str:
+    return f"{PREFIX}{field.upper()}"
+
+
+def is_secret(field: str) -> bool:
+    about = Settings.model_fields[field].json_schema_extra
+    return isinstance(about, dict) and bool(about.get("x-secret"))
+
+
+IN_FILES = (
+    *(
+        variable(name)
+        for name in Settings.model_fields
+        if is_secret(name) and f"{name}_file" not in Settings.model_fields
+    ),
+    *("AWS_ACCESS_KEY_ID", *sorted(STORAGE_SECRETS)),
+    *(name for names in MODEL_TOKENS.values() for name in names),
+)
+"""Secrets that NAME_FILE may give; those of other tools, too, that the gateway uses."""
+
+VARIABLES = frozenset((*map(variable, Settings.model_fields), *(f"{name}{FILE}" for name in IN_FILES)))
+
+
+def read_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with the value of NAME out of the file that NAME_FILE names: engines mount secrets as files.
+
+    A secret is one line; white space around it is not part of it. Raises `BadSettings`, which names each variable with
+    what is wrong, and neither a value nor the name of a file: somebody may have put the secret there.
+    """
+    found, problems = dict(environment), []
+    for name in IN_FILES:
+        path = found.pop(f"{name}{FILE}", "")
+        if not path:
+            continue
+        try:
+            if found.get(name):
+                raise ValueError(f"{name} is set as well: leave one of them out")
+            found[name] = _read_secret(Path(path))
+        except (OSError, ValueError) as e:
+            problems.append(f"{name}{FILE}: {describe(e)}")
+    if problems:
+        raise BadSettings("; ".join(problems))
+    return found
+
+
+def _read_secret(path: Path) -> str:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe could be waited for without end
+        raise ValueError("it is no regular file")
+    with path.open("rb") as file:
+        data = file.read(MAX_SECRET + 1)
+    if len(data) > MAX_SECRET:
+        raise ValueError(f"the file has more than {MAX_SECRET} bytes")
+    text = data.decode().strip()
+    if not text:
+        raise ValueError("the file is empty")
+    if not text.isprintable():
+        raise ValueError("the file has more than one line of printable characters")
+    return text
+
+
+def describe(error: OSError | ValueError) -> str:
+    """Why a file cannot be used, without its name or what is in it."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises `BadSettings`. Variables with our prefix that are no settings are left alone: other tools have theirs."""
-    names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    names = {variable(name): name for name in Settings.model_fields}
     given = {names[key]: value for key, value in environment.items() if key in names and value != ""}
     try:
         return Settings.model_validate(given)
     except ValidationError as e:
         # Without the value: it may be a key.
-        problems = [
-            f"{PREFIX}{str(error['loc'][0]).upper()}: {error['msg']}" for error in e.errors(include_input=False)
-        ]
+        problems = [f"{variable(str(error['loc'][0]))}: {error['msg']}" for error in e.errors(include_input=False)]
         raise BadSettings("; ".join(problems)) from None

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +43,7 @@ class Startup:
     project: Project
     places: Places
     instances: list[Instance]
+    environment: Mapping[str, str]
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     missing: list[Model] = field(default_factory=list)
     _fetcher: ModelFetcher | None = None
@@ -86,7 +86,7 @@ class Startup:
 
     async def _fetch(self, models: list[Model]) -> None:
         """Until all are there."""
-        self._fetcher = ModelFetcher(self.places.data / "models", os.environ)
+        self._fetcher = ModelFetcher(self.places.data / "models", self.environment)
         while self.missing:
             await self._fetcher.fetch(self.missing)
             await self._look(models)

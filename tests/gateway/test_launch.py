@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pycomfy.gateway.launch import LINE_BY_LINE, plan_command, plan_environment
 from pycomfy.gateway.places import Places
-from pycomfy.gateway.settings import Settings
+from pycomfy.gateway.settings import Settings, is_secret, variable
 
 
 def test_flags_an_old_comfyui_does_not_know_are_left_out(tmp_path: Path) -> None:
@@ -44,11 +44,13 @@ def test_what_packs_print_comes_line_by_line(tmp_path: Path) -> None:
 
 
 def test_node_packs_do_not_get_the_secrets_of_the_gateway() -> None:
-    secrets = [f"PYCOMFY_{n.upper()}" for n, f in Settings.model_fields.items() if f.json_schema_extra]
+    values = [variable(name) for name in Settings.model_fields if is_secret(name)]
+    secrets = [*values, *(f"{value}_FILE" for value in values)]
     given = {**dict.fromkeys(secrets, "x"), "AWS_SECRET_ACCESS_KEY": "x", "HF_TOKEN": "kept"}
     seen = plan_environment(Places(), given)
-    assert len(secrets) == 3
+    assert len(values) == 3
     assert not set(secrets) & seen.keys()
     assert seen["AWS_SECRET_ACCESS_KEY"] == "x", "somebody else's, where outputs go to no storage"
-    assert "AWS_SECRET_ACCESS_KEY" not in plan_environment(Places(), {**given, "PYCOMFY_STORAGE": "s3://b"})
+    stored = {**given, "AWS_SECRET_ACCESS_KEY_FILE": "x", "PYCOMFY_STORAGE": "s3://b"}
+    assert not {"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY_FILE"} & plan_environment(Places(), stored).keys()
     assert seen["HF_TOKEN"] == "kept"

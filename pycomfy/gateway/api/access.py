@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from ..settings import BadSettings, Settings
+from ..settings import BadSettings, Settings, describe
 from .problem import ApiProblem
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Keys:
         try:
             self._read: tuple[Key, ...] = self._read_file(self._file) if self._file is not None else ()
         except (OSError, ValueError) as e:
-            raise BadSettings(f"PYCOMFY_API_KEYS_FILE: {_reason(e)}") from None
+            raise BadSettings(f"PYCOMFY_API_KEYS_FILE: {describe(e)}") from None
 
     def find(self, key: str) -> str | None:
         """The name of a key."""
@@ -119,7 +119,7 @@ class Keys:
                 return
             self._read = self._read_file(self._file)
         except (OSError, ValueError) as e:
-            log.error("the file of keys is not taken, those that it had stay: %s", _reason(e))
+            log.error("the file of keys is not taken, those that it had stay: %s", describe(e))
         else:
             log.info("the file of keys was read again: it has %d", len(self._read))
 
@@ -134,12 +134,6 @@ class Keys:
 def _look(file: Path) -> tuple[int, ...]:
     about = file.stat()
     return about.st_mtime_ns, about.st_size, about.st_ino
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
 @dataclass

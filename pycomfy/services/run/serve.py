@@ -198,9 +198,9 @@ def _check(options: ServeOptions) -> None:
 def _report_unknown(environment: Mapping[str, str | None]) -> None:
     """Warn of variables that look like settings of the gateway. They are passed on: an image may be newer than this
     pycomfy."""
-    from pycomfy.gateway.settings import PREFIX, Settings
+    from pycomfy.gateway.settings import PREFIX, VARIABLES
 
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | _TOLD
+    known = VARIABLES | _TOLD
     for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
         close = difflib.get_close_matches(name, sorted(known), n=1)
         meant = f"; is {close[0]} meant?" if close else ""

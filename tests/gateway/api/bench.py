@@ -75,7 +75,7 @@ async def open_bench(folder: Path, port: int = 8188, /, **variables: str) -> Asy
     (folder / "project").mkdir(exist_ok=True)
     (folder / "project" / "prompt.json").write_text(json.dumps(GRAPH))
     places = Places(data=folder, project=folder / "project", temp=folder / "tmp", port=port)
-    async with assemble(Machine([Worker("0", places, {})], cpu=True), gate) as gateway:
+    async with assemble(Machine([Worker("0", places, {})], cpu=True, environment={}), gate) as gateway:
         gateway.webhooks = make_webhooks(gateway)
         app = make_app(gateway.project, gate.settings)
         app.state.gateway = gateway
