@@ -1,9 +1,11 @@
 """Webhooks: the end of a job, told to an address as in Standard Webhooks 1.0.
 
-Nothing is kept but what the store knows: a job in `untold` is told again after a restart, with the same event id.
+Nothing is kept but what the store knows: what is in its `untold` goes on after a restart, with the same event id, after
+as many tries, and not before its time.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -11,7 +13,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import standardwebhooks
@@ -19,7 +21,7 @@ import standardwebhooks
 from .assets.model import AssetError
 from .assets.outside import Outside
 from .jobs.model import Job
-from .jobs.store import JobStore
+from .jobs.store import Delivery, JobStore, StoreFull
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
 
 ANSWER_LIMIT = 15.0
 """Seconds for one try."""
+
+LONGEST = 1.2 * PAUSES[-1]
 
 AT_ONCE = 16
 AT_ONCE_FOR_HOST = 4
@@ -79,8 +83,8 @@ class Webhooks:
         try:
             while True:
                 try:
-                    for job in await self.store.untold(MOST) if self._signer is not None else ():
-                        self.tell(job)
+                    for delivery in await self.store.untold(MOST) if self._signer is not None else ():
+                        self._begin(delivery)
                 except OSError as e:
                     log.error("webhooks: %s", e)
                 await asyncio.sleep(LOOK_EVERY)
@@ -95,37 +99,51 @@ class Webhooks:
         webhook = job.request.webhook
         if webhook is None or job.state not in webhook.events or self._signer is None:
             return
-        if job.id not in self._tasks and len(self._tasks) < MOST:
-            task = asyncio.create_task(self._deliver(job.id, webhook.url))
-            self._tasks[job.id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(job.id, None))
+        self._begin(Delivery(job.id))
 
-    async def _deliver(self, job: str, url: str) -> None:
+    def _begin(self, delivery: Delivery) -> None:
+        if delivery.job not in self._tasks and len(self._tasks) < MOST:
+            task = asyncio.create_task(self._deliver(delivery))
+            self._tasks[delivery.job] = task
+            task.add_done_callback(lambda _: self._tasks.pop(delivery.job, None))
+
+    async def _deliver(self, delivery: Delivery) -> None:
         """Try until it is delivered or given up. The job is read anew for each try: it is not kept in memory."""
-        tries = 0
-        about = {"job": job, "host": _host(url)}
+        tries, pause = delivery.tries, 0.0
+        if delivery.next_try is not None:  # clocks jump
+            pause = min((delivery.next_try - self.clock()).total_seconds(), LONGEST)
         while True:
+            await asyncio.sleep(pause)
+            tries += 1
+            pause = self.pauses[min(tries, len(self.pauses)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311
+            about: dict[str, object] = {"job": delivery.job, "tries": tries}
             try:
-                found = await self.store.get(job)
-                if found is None:
+                found = await self.store.get(delivery.job)
+                if found is None or found.request.webhook is None:
                     return None
-                told = await self._try(found, url)
+                about["host"] = _host(found.request.webhook.url)
+                # Before it is sent: what ends us meanwhile was a try, too.
+                await self._note(delivery.job, tries, pause)
+                told = await self._try(found, found.request.webhook.url)
                 overdue = (self.clock() - (found.completed_at or found.created_at)).total_seconds() >= self.limit
                 if told.delivered or told.final or overdue:
                     if told.delivered:
-                        log.info("webhook delivered", extra={**about, "tries": tries + 1})
+                        log.info("webhook delivered", extra=about)
                     else:
-                        log.error("webhook given up: %s", told.why, extra={**about, "tries": tries + 1})
+                        log.error("webhook given up: %s", told.why, extra=about)
                     self.count("delivered" if told.delivered else "given_up")
-                    return await self.store.told(job)
-                log.warning("webhook not delivered: %s", told.why, extra={**about, "tries": tries + 1})
+                    return await self.store.told(delivery.job)
+                log.warning("webhook not delivered: %s", told.why, extra=about)
                 self.count("retried")
-            except OSError as e:
+                pause = max(pause, min(told.wait or 0, PAUSES[-1]))
+                await self._note(delivery.job, tries, pause)
+            except (StoreFull, OSError) as e:
                 log.error("webhooks: %s", e, extra=about)
-                told = Told(False)
-            pause = self.pauses[min(tries, len(self.pauses) - 1)]
-            tries += 1
-            await asyncio.sleep(max(pause * random.uniform(0.8, 1.2), min(told.wait or 0, PAUSES[-1])))  # noqa: S311
+
+    async def _note(self, job: str, tries: int, pause: float) -> None:
+        """A full disk keeps no webhook from being delivered."""
+        with contextlib.suppress(StoreFull):
+            await self.store.tried(Delivery(job, tries, self.clock() + timedelta(seconds=pause)))
 
     async def _try(self, job: Job, url: str) -> Told:
         host = _host(url)

@@ -18,6 +18,7 @@ from aiohttp import web
 from pycomfy.gateway.assets.addresses import Trusted
 from pycomfy.gateway.assets.outside import Outside
 from pycomfy.gateway.jobs.model import Job, JobRequest, State, Webhook
+from pycomfy.gateway.jobs.store import Delivery
 from pycomfy.gateway.settings import BadSettings, read_settings
 from pycomfy.gateway.webhooks import Webhooks
 from tests.gateway.api.bench import Bench, open_bench
@@ -175,8 +176,9 @@ def test_a_webhook_survives_the_end_of_the_gateway(tmp_path: Path) -> None:
 
     async def after(h: Hooked) -> None:
         # The receiver is another, and the job has the address of the first.
-        [job] = await h.bench.gateway.store.untold()
-        assert job.request.webhook is not None
+        [delivery] = await h.bench.gateway.store.untold()
+        job = await h.bench.gateway.store.get(delivery.job)
+        assert job is not None
         _, headers = await h.webhooks.sign(job)
         assert headers["webhook-id"] == ids[0]
 
@@ -193,6 +195,61 @@ def test_a_webhook_survives_the_end_of_the_gateway(tmp_path: Path) -> None:
     hooked(tmp_path / "a", after, pauses=(60.0,))
     (tmp_path / "b").mkdir()
     hooked(tmp_path / "b", told)
+
+
+def test_tries_go_on_after_a_restart_where_they_were(tmp_path: Path) -> None:
+    async def use(h: Hooked) -> None:
+        async def restart() -> Webhooks:
+            for task in list(h.webhooks._tasks.values()):
+                task.cancel()
+            again = replace(h.webhooks, _tasks={})
+            serving.append(asyncio.create_task(again.serve()))
+            return again
+
+        async def until_tried(tries: int) -> Delivery:
+            while (delivery := (await store.untold())[0]).tries < tries:
+                await asyncio.sleep(0.01)
+            return delivery
+
+        store, now, serving = h.bench.gateway.store, datetime.now(UTC), list[asyncio.Task[None]]()
+        h.webhooks.clock = lambda: now
+        h.receiver.statuses = [500] * 100
+        h.webhooks.tell(failing := await h.end())
+        await h.receiver.until(2)
+        delivery = await until_tried(2)
+        assert delivery.next_try is not None
+        assert 240 <= (delivery.next_try - now).total_seconds() <= 360
+        for _ in range(3):
+            again = await restart()
+            async with receiving() as other:
+                again.tell(await h.end(url=f"https://127.0.0.1:{other.port}/"))
+                await other.until(1)
+        assert (len(h.receiver.got), (await store.untold())[0]) == (2, delivery), "it is not its time yet"
+        now += timedelta(seconds=361)
+        h.receiver.silent = True
+        await restart()
+        await h.receiver.until(3)
+        delivery = await until_tried(3)
+        assert (delivery.job, delivery.tries) == (failing.id, 3), "it is a try, however it ends"
+        for task in serving:
+            task.cancel()
+        await asyncio.wait(serving)
+
+    hooked(tmp_path, use, pauses=(0.01, 300.0))
+
+
+def test_a_receiver_that_asks_for_a_longer_pause_gets_it_over_a_restart(tmp_path: Path) -> None:
+    async def use(h: Hooked) -> None:
+        h.receiver.statuses, h.receiver.headers = [503], {"Retry-After": "900"}
+        h.webhooks.clock = lambda: now
+        h.webhooks.tell(await h.end())
+        while not h.counted:
+            await asyncio.sleep(0.01)
+        [delivery] = await h.bench.gateway.store.untold()
+        assert (delivery.tries, delivery.next_try) == (1, now + timedelta(seconds=900))
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    hooked(tmp_path, use, pauses=(60.0,))
 
 
 def test_each_state_is_an_event_of_its_own(tmp_path: Path) -> None:

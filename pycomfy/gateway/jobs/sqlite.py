@@ -17,7 +17,7 @@ from . import sqlite_rows as rows
 from .model import TERMINAL, TRANSITIONS, Job, JobError, JobRequest, Output, State
 from .sqlite_file import JobsFile
 from .sqlite_thread import StoreThread
-from .store import BatchTooLarge, Counts, JobFilter, KeyReuse, Page, QueueFull
+from .store import BatchTooLarge, Counts, Delivery, JobFilter, KeyReuse, Page, QueueFull
 
 T = TypeVar("T")
 
@@ -195,8 +195,8 @@ class SqliteStore:
         ended = "WHERE expires <= ? ORDER BY expires LIMIT ?"
         return await self._read(lambda: rows.load_all(self._db, ended, until, limit), quick=False)
 
-    async def untold(self, limit: int = 100) -> list[Job]:
-        return await self._read(lambda: rows.load_all(self._db, "WHERE untold = 1 ORDER BY seq LIMIT ?", limit))
+    async def untold(self, limit: int = 100) -> list[Delivery]:
+        return await self._read(lambda: rows.find_deliveries(self._db, limit), quick=False)
 
     # Work
 
@@ -357,6 +357,9 @@ class SqliteStore:
 
             removed += await self._change(work, quick=False)
         return removed
+
+    async def tried(self, delivery: Delivery) -> None:
+        await self._change(lambda: rows.keep_delivery(self._db, delivery))
 
     async def told(self, job: str) -> None:
         await self._change(lambda: self._db.execute("UPDATE jobs SET untold = 0 WHERE id = ?", (job,)))

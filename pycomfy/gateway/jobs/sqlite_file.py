@@ -100,6 +100,10 @@ MIGRATIONS: dict[str, str] = {
             UPDATE owners SET queued = queued - (old.state = 'queued') WHERE owner = old.owner;
         END;
     """,
+    "tries": """
+        ALTER TABLE jobs ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;  -- of its webhook
+        ALTER TABLE jobs ADD COLUMN next_try REAL;
+    """,
 }
 """Each runs once, in a transaction. A change of `Job` or `JobRequest` that old records do not fit needs one too."""
 

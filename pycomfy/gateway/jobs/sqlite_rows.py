@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
 from .model import Job, JobRequest, State
-from .store import Counts, JobFilter, Page, StoreUnavailable
+from .store import Counts, Delivery, JobFilter, Page, StoreUnavailable
 
 MAX_DEPTH = 64
 """Lists and objects in one another, of what a node returned."""
@@ -77,6 +77,17 @@ def remove(db: sqlite3.Connection, job: str) -> bool:
     db.execute("DELETE FROM requests WHERE seq = ?", row)
     db.execute("DELETE FROM metadata WHERE seq = ?", row)
     return True
+
+
+def find_deliveries(db: sqlite3.Connection, limit: int) -> list[Delivery]:
+    found = db.execute("SELECT id, tries, next_try FROM jobs WHERE untold = 1 ORDER BY seq LIMIT ?", (limit,))
+    return [Delivery(job, tries, None if at is None else datetime.fromtimestamp(at, UTC)) for job, tries, at in found]
+
+
+def keep_delivery(db: sqlite3.Connection, delivery: Delivery) -> None:
+    at = delivery.next_try and delivery.next_try.timestamp()
+    change = "UPDATE jobs SET tries = ?, next_try = ? WHERE id = ? AND untold = 1"
+    db.execute(change, (delivery.tries, at, delivery.job))
 
 
 def find(db: sqlite3.Connection, wanted: JobFilter, limit: int, cursor: str | None) -> Page:

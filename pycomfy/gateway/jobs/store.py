@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 from .model import Job, JobError, JobRequest, Output, State
@@ -70,6 +71,15 @@ class Counts:
 
     states: dict[State, int]
     oldest_wait: float = 0.0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The webhook of a finished job, which was tried `tries` times and is not to be tried again before `next_try`."""
+
+    job: str
+    tries: int = 0
+    next_try: datetime | None = None
 
 
 class JobStore(Protocol):
@@ -149,9 +159,12 @@ class JobStore(Protocol):
     async def remove(self, jobs: Collection[str]) -> int:
         """Forget these jobs, if they are in a terminal state. How many were."""
 
-    async def untold(self, limit: int = 100) -> list[Job]:
-        """Finished jobs with a webhook for their state that `told` was not called for, oldest first. A webhook is
-        neither lost nor forgotten when the gateway is killed between the end of a job and its delivery."""
+    async def untold(self, limit: int = 100) -> list[Delivery]:
+        """The webhooks of finished jobs, for their state, that `told` was not called for; of the oldest job first. A
+        webhook is neither lost nor forgotten when the gateway is killed between the end of a job and its delivery."""
+
+    async def tried(self, delivery: Delivery) -> None:
+        """Keep the number of tries and the time of the next one, unless it was told."""
 
     async def told(self, job: str) -> None:
         """The webhook of a finished job was delivered, or given up."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from pycomfy.gateway.jobs.model import Job, JobError, JobRequest, Output, State, Webhook
-from pycomfy.gateway.jobs.store import BatchTooLarge, JobFilter, JobStore, KeyReuse, QueueFull
+from pycomfy.gateway.jobs.store import BatchTooLarge, Delivery, JobFilter, JobStore, KeyReuse, QueueFull
 
 from .clocks import Hands
 
@@ -702,9 +702,26 @@ class JobStoreContract:
         await store.cancel(silent.id)
         await store.close()
         again = await place.open()
-        assert [due.id for due in await again.untold()] == [job.id]
+        assert [due.job for due in await again.untold()] == [job.id]
         await again.told(job.id)
         assert await again.untold() == []
+        await again.close()
+
+    async def test_tries_of_a_webhook_are_kept_until_it_was_told(self, store: JobStore, place: Place) -> None:
+        hook = Webhook(url="https://example.org/")
+        first, second = await store.add([request(webhook=hook)] * 2)
+        tried = Delivery(second.id, 3, place.hands.now + timedelta(seconds=600))
+        await store.tried(tried)  # nothing is due yet
+        await store.cancel(first.id)
+        await store.cancel(second.id)
+        assert await store.untold() == [Delivery(first.id), Delivery(second.id)]
+        await store.tried(tried)
+        await store.close()
+        again = await place.open()
+        assert await again.untold() == [Delivery(first.id), tried]
+        await again.told(second.id)
+        await again.tried(tried)
+        assert await again.untold() == [Delivery(first.id)]
         await again.close()
 
     async def test_no_webhook_is_due_before_the_end(self, store: JobStore) -> None:
@@ -719,7 +736,7 @@ class JobStoreContract:
         await store.cancel(canceled.id)
         await claim(store)
         await store.finish(succeeded.id, 1, "succeeded")
-        assert [due.id for due in await store.untold()] == [succeeded.id]
+        assert [due.job for due in await store.untold()] == [succeeded.id]
 
     # Lists
 
