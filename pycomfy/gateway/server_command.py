@@ -47,6 +47,10 @@ from .startup import Startup, read_warm_up
 
 log = logging.getLogger(__name__)
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread that waits for the interpreter gets it; Python's own 0.005 are as long as a small job.
+Threads are few here, and each does little: copy, hash, wait for the disk."""
+
 
 def run(places: Places, *, until_eof: bool = False) -> int:
     """Exit status 0 after SIGTERM, 1 if the container or its settings do not let it start."""
@@ -69,6 +73,7 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     spool = places.data / "uploads"
     spool.mkdir(exist_ok=True)
     tempfile.tempdir = str(spool)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     return asyncio.run(_serve(Machine(workers, gpus == 0, environment), gate, until_eof=until_eof))
 
 

@@ -114,7 +114,7 @@ class Startup:
         places = instance.places
         folders = [OutputFolder(places.output), OutputFolder(places.temp / "temp")]
         for folder in folders:
-            await asyncio.to_thread(folder.new_files)
+            await folder.look()
         try:
             marked = mark_outputs(graph, await instance.require_client().node_types())
             await instance.run(Tracker(str(uuid.uuid4()), marked), {}, lambda tracker: None, asyncio.Event())
@@ -122,7 +122,7 @@ class Startup:
             return str(e) or type(e).__name__
         finally:
             for folder in folders:
-                made = await asyncio.to_thread(folder.new_files)
+                made = await folder.look()
                 await asyncio.to_thread(remove_strays, made, folder.path)
         return ""
 

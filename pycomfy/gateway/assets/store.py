@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -81,6 +82,9 @@ class AssetStore:
         self._reserve = Reserve(folder / "reserve")
         self._records: Records
         self._thread = ThreadPoolExecutor(1, "assets")
+        self._lock = threading.Lock()
+        """Held by whoever uses the records: they are for one thread at a time."""
+
         self._needs: dict[str, frozenset[str]] = {}
         self._unsynced: set[str] = set()
         self._syncing: asyncio.Task[None] | None = None
@@ -126,14 +130,10 @@ class AssetStore:
                         raise NoSpace("what is left on the disk is kept for jobs")
                     await _in_thread(incoming.write, bytes(pending))
                     pending.clear()
-            durable = new.job is None
-            await _in_thread(incoming.complete, bytes(pending), durable=durable)
-            if expected is not None and incoming.hash != expected:
-                raise HashMismatch(f"the bytes have the hash {incoming.hash}, not {expected}")
-            received = await self._run(self._keep, incoming, new, durable=durable)
+            received = await _in_thread(self._complete, incoming, bytes(pending), new, expected)
         finally:
             incoming.discard()
-        if not durable:
+        if new.job is not None:
             self._sync_soon(received.asset.hash)
         return received
 
@@ -151,13 +151,7 @@ class AssetStore:
             return await self._adopt(path, new)
 
     async def _adopt(self, path: Path, new: NewAsset) -> Asset:
-        incoming = self._blobs.receive()
-        try:
-            await _in_thread(incoming.copy_from, path)
-            await _in_thread(incoming.complete, durable=False)
-            received = await self._run(self._keep, incoming, new, durable=False)
-        finally:
-            incoming.discard()
+        received = await _in_thread(self._copy_in, path, new)
         self._sync_soon(received.asset.hash)
         return received.asset
 
@@ -229,11 +223,32 @@ class AssetStore:
     async def usage(self) -> Usage:
         return await self._run(self._usage)
 
-    # — in the thread of the store —
+    # — in a thread that brings a file in: in one piece, since the way between threads takes longer than a small file —
+
+    def _copy_in(self, path: Path, new: NewAsset) -> Received:
+        incoming = self._blobs.receive()
+        try:
+            incoming.copy_from(path)
+            return self._complete(incoming, b"", new, None)
+        finally:
+            incoming.discard()
+
+    def _complete(self, incoming: Incoming, last: bytes, new: NewAsset, expected: str | None) -> Received:
+        durable = new.job is None
+        incoming.complete(last, durable=durable)
+        if expected is not None and incoming.hash != expected:
+            raise HashMismatch(f"the bytes have the hash {incoming.hash}, not {expected}")
+        with self._lock:
+            return self._keep(incoming, new, durable=durable)
+
+    # — in the thread of the store, with the lock —
 
     async def _run(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-        loop = asyncio.get_running_loop()
-        return await _finish(loop.run_in_executor(self._thread, lambda: function(*arguments, **named)))
+        def call() -> _T:
+            with self._lock:
+                return function(*arguments, **named)
+
+        return await _finish(asyncio.get_running_loop().run_in_executor(self._thread, call))
 
     def _open(self) -> None:
         self._blobs.prepare()

@@ -195,6 +195,8 @@ class Dispatcher:
                 await self.stager.clean(job)
             if ended is not None:
                 await self.tell(ended)
+            # Nobody waits for this.
+            await asyncio.to_thread(self._temp[instance.name].add, list(running.outputs))
 
     async def tell(self, job: Job) -> None:
         """Tell of a job whose state changed, and end what belongs to it if it is over."""
@@ -211,7 +213,7 @@ class Dispatcher:
         if job.request.secret is not None and job.request.secret not in self.secrets:
             error = JobError(code="secret_lost", message="the key that came with the job is not kept over a restart")
             return await self._finish(running, "failed", error)
-        await asyncio.to_thread(folder.new_files)  # what is there by now is not of this job
+        await folder.look()  # what is there by now is not of this job
         try:
             graph = await self.stager.stage(job)
         except JobFailed as e:
@@ -248,7 +250,6 @@ class Dispatcher:
                 continue
             self._remember(instance, running, tracker)
             await self._collect_unnamed(instance, running, folder)
-            await asyncio.to_thread(self._temp[instance.name].add, list(running.outputs))
             if running.lost:
                 error = JobError(code="output_lost", message=next(iter(running.lost)))
                 return await self._finish(running, "failed", error)
@@ -372,7 +373,7 @@ class Dispatcher:
         """Files in the output folder that no node spoke of."""
         known = {(o.subfolder, o.name) for o in running.outputs if o.folder == "output"}
         top = instance.places.output.resolve()
-        for path in await asyncio.to_thread(folder.new_files):
+        for path in await folder.look():
             subfolder = str(path.parent.relative_to(top))
             subfolder = "" if subfolder == "." else subfolder
             if (subfolder, path.name) not in known:
@@ -382,10 +383,10 @@ class Dispatcher:
         """Remove new files but those in `kept`: what was broken off is no output, of this job or of the next."""
         top = instance.places.output.resolve()
         known = {top / output.subfolder / output.name for output in kept if output.folder == "output"}
-        new = await asyncio.to_thread(folder.new_files)
+        new = await folder.look()
         await asyncio.to_thread(remove_strays, [path for path in new if path not in known], top)
         # So that a file of the same name is new again.
-        await asyncio.to_thread(folder.new_files)
+        await folder.look()
 
     async def _keep(self, running: Running, found: Found) -> None:
         if len(running.outputs) >= MAX_OUTPUTS:

@@ -1,8 +1,10 @@
 """What the nodes of a job returned: files, texts and values, whatever their key, subfolder or type."""
 
+import asyncio
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,11 @@ from .model import OutputType
 
 MAX_OUTPUTS = 10_000
 """Outputs of one job; what a pack returns beyond that is told, and not kept."""
+
+_TICK = 50_000_000
+"""Nanoseconds between two times that a file system tells apart, at most: kernels have 1 to 10 ms."""
+
+_FEW_FOLDERS = 100
 
 _TYPES: Mapping[str, OutputType] = {"image": "image", "video": "video", "audio": "audio", "text": "text"}
 
@@ -112,23 +119,38 @@ class OutputFolder:
     path: Path
     _seen: dict[Path, tuple[int, frozenset[str]]] = field(default_factory=dict)
 
+    async def look(self) -> list[Path]:
+        """`new_files`, in a thread unless a glance tells that there are none."""
+        return await asyncio.to_thread(self.new_files) if self._may_have_changed() else []
+
     def new_files(self) -> list[Path]:
-        """The regular files that were made since the last call, sorted; the first call returns all."""
+        """The regular files that were made since the last call, sorted. The first call returns none."""
+        first = not self._seen
         found: list[Path] = []
         self._look(self.path.resolve(), found)
-        return sorted(found)
+        return [] if first else sorted(found)
+
+    def _may_have_changed(self) -> bool:
+        if not 0 < len(self._seen) <= _FEW_FOLDERS:
+            return True
+        try:
+            return any(folder.stat().st_mtime_ns != known for folder, (known, _) in self._seen.items())
+        except OSError:
+            return True
 
     def _look(self, folder: Path, found: list[Path]) -> None:
         try:
-            time = folder.stat().st_mtime_ns
+            changed = folder.stat().st_mtime_ns
         except OSError:
             self._seen.pop(folder, None)
             return
         before = self._seen.get(folder)
-        if before is not None and before[0] == time:
+        if before is not None and before[0] == changed:
             for known in [f for f in self._seen if f.parent == folder]:
                 self._look(known, found)
             return
+        # What is made right after the listing may not change the folder's time once more.
+        is_settled = time.time_ns() - changed > _TICK
         names = set()
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -138,4 +160,4 @@ class OutputFolder:
                     names.add(entry.name)
                     if before is None or entry.name not in before[1]:
                         found.append(Path(entry.path))
-        self._seen[folder] = time, frozenset(names)
+        self._seen[folder] = changed if is_settled else 0, frozenset(names)
