@@ -9,7 +9,7 @@ from starlette.responses import FileResponse
 from ...assets.model import AssetError, NewAsset
 from ..access import Authenticated
 from ..state import State
-from ..v2.assets import CONTENT, explain, find_asset, read_pieces, serve_content
+from ..v2.assets import CONTENT, UNCHANGED, Had, explain, find_asset, read_pieces, serve_content
 from ..v2.render import base_url
 from . import model
 from .render import render_file
@@ -17,7 +17,7 @@ from .responses import ERRORS, SUBMIT_ERRORS, json_response
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
-CONTENT_ANSWERS = {**ERRORS, **CONTENT}
+CONTENT_ANSWERS = {**ERRORS, **UNCHANGED, **CONTENT}
 
 
 @router.post("", status_code=201, response_model=model.FileRecord, responses=SUBMIT_ERRORS, operation_id="uploadFile")
@@ -48,10 +48,12 @@ async def get_file(id: str, request: Request, gateway: State, caller: Authentica
 
 
 @router.get("/{id}/content", responses=CONTENT_ANSWERS, operation_id="getFileContent", response_class=FileResponse)
-@router.head("/{id}/content", responses=ERRORS, operation_id="headFileContent", response_class=Response)
-async def get_content(id: str, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
-    """The bytes, or a part of them (`Range`)."""
-    return serve_content(gateway, await find_asset(gateway, caller.name, id))
+@router.head(
+    "/{id}/content", responses={**ERRORS, **UNCHANGED}, operation_id="headFileContent", response_class=Response
+)
+async def get_content(id: str, gateway: State, caller: Authenticated, had: Had = None) -> Response:  # noqa: A002
+    """The bytes, or a part of them (`Range`); nothing if the caller has them (`If-None-Match`)."""
+    return serve_content(gateway, await find_asset(gateway, caller.name, id), had)
 
 
 @router.delete("/{id}", status_code=204, responses=ERRORS, operation_id="deleteFile")

@@ -1,5 +1,6 @@
 """`/api/v2/assets`."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -39,7 +40,13 @@ CONTENT: dict[int | str, dict[str, Any]] = {
 }
 """What an answer with a file may be."""
 
-CONTENT_ANSWERS = {**ERRORS, **CONTENT}
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "the caller has these bytes (`If-None-Match`)"}}
+
+CONTENT_ANSWERS = {**ERRORS, **UNCHANGED, **CONTENT}
+
+Had = Annotated[
+    str | None, Header(alias="If-None-Match", description="values of `ETag`, of bytes that the caller has; or `*`")
+]
 
 ExpiresIn = Annotated[int | None, Form(ge=60, le=604_800)]
 
@@ -140,11 +147,12 @@ async def delete_asset(id: str, gateway: State, caller: Authenticated) -> Respon
 
 
 @router.get("/{id}/content", responses=CONTENT_ANSWERS, operation_id="getAssetContent", response_class=FileResponse)
-@router.head("/{id}/content", responses=ERRORS, operation_id="headAssetContent", response_class=Response)
-async def get_content(id: str, gateway: State, caller: Authenticated) -> Response:  # noqa: A002
-    """The bytes, or a part of them (`Range`)."""
-    asset = await find_asset(gateway, caller.name, id)
-    return serve_content(gateway, asset)
+@router.head(
+    "/{id}/content", responses={**ERRORS, **UNCHANGED}, operation_id="headAssetContent", response_class=Response
+)
+async def get_content(id: str, gateway: State, caller: Authenticated, had: Had = None) -> Response:  # noqa: A002
+    """The bytes, or a part of them (`Range`); nothing if the caller has them (`If-None-Match`)."""
+    return serve_content(gateway, await find_asset(gateway, caller.name, id), had)
 
 
 async def find_asset(gateway: Gateway, owner: str, asset: str) -> Asset:
@@ -159,19 +167,27 @@ INLINE = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "v
 """Kinds that a browser may show in place; others, such as SVG and HTML, could run scripts on our origin."""
 
 
+_ETAG = re.compile(r'(?:W/)?("[^"]*")')
+
+
 class _LargeChunks(FileResponse):
     """Most pictures in one piece: each is read in another thread, and the way there and back takes longer."""
 
     chunk_size = 1 << 20
 
 
-def serve_content(gateway: Gateway, asset: Asset) -> Response:
-    """The file with Range, ETag and a name to save it as. Raises `ApiProblem`."""
+def serve_content(gateway: Gateway, asset: Asset, had: str | None) -> Response:
+    """The file with Range, ETag and a name to save it as; 304 if its ETag is among those of `had`, whatever the Range
+    (RFC 9110, 13.2.2). Raises `ApiProblem`."""
     path = gateway.assets.path(asset)
     try:
         about = path.stat()
     except OSError as e:
         raise ApiProblem(404, "not_found", "the bytes of this asset are gone") from e
+    etag = f'"{asset.hash}"'
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=3600, immutable"}
+    if had is not None and (had.strip() == "*" or etag in _ETAG.findall(had)):
+        return Response(status_code=304, headers=headers)
     inline = asset.content_type.startswith(INLINE)
     return _LargeChunks(
         path,
@@ -180,8 +196,7 @@ def serve_content(gateway: Gateway, asset: Asset) -> Response:
         filename=(asset.file_path or asset.id).rsplit("/", 1)[-1],
         content_disposition_type="inline" if inline else "attachment",
         headers={
-            "ETag": f'"{asset.hash}"',
-            "Cache-Control": "private, max-age=3600, immutable",
+            **headers,
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "X-Content-Type-Options": "nosniff",
         },
