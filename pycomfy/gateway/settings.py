@@ -75,7 +75,10 @@ class Settings(BaseModel):
     public: bool = Field(False, description="let those without a key run jobs, too; they cannot list jobs")
     metrics_public: bool = Field(False, description="give /metrics to those without a key")
     rate_limit: float = Field(
-        0, ge=0, description="requests per second of a key, or of an address without a key; 0: no limit"
+        0,
+        ge=0,
+        description="requests per second of a key, or of an address without a key, those of a unix socket as one;"
+        " 0: no limit",
     )
     rate_burst: float = Field(0, ge=0, description="requests that may come at once; 0: as many as in a second")
     cors_origins: Names = Field((), description="origins of web pages that may call the API; * for all")

@@ -258,6 +258,37 @@ def test_too_many_requests_of_a_key_are_told_when_to_come_back(tmp_path: Path) -
     on_bench(tmp_path, use, **KEYS, PYCOMFY_RATE_LIMIT="0.001", PYCOMFY_RATE_BURST="2")
 
 
+def test_all_without_a_key_who_come_through_the_socket_share_one_limit_and_keys_do_not(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        async def ask(headers: dict[str, str] | None = None) -> int:
+            # A connection each.
+            async with (
+                aiohttp.UnixConnector(str(path)) as connector,
+                aiohttp.ClientSession("http://gateway", connector=connector) as session,
+                session.get("/v1/workflow", headers=headers) as answer,
+            ):
+                return answer.status
+
+        async with bench.listening() as path:
+            assert [await ask() for _ in range(4)] == [200, 200, 200, 429]
+            assert [await ask(ANN) for _ in range(3)] == [200, 200, 200], "a key has its own"
+            wrong = {"Authorization": "Bearer no-key-at-all"}
+            assert [await ask(wrong) for _ in range(4)] == [401, 401, 401, 429], "so have those who try keys"
+
+    limit = {"PYCOMFY_RATE_LIMIT": "0.001", "PYCOMFY_RATE_BURST": "3"}
+    on_bench(tmp_path, use, **KEYS, **limit, PYCOMFY_PUBLIC="1")
+
+
+def test_without_a_limit_none_is_counted_through_the_socket(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        async with bench.web() as web:
+            for _ in range(100):
+                async with web.get("/v1/workflow") as answer:
+                    assert answer.status == 200
+
+    on_bench(tmp_path, use)
+
+
 # — browsers —
 
 
