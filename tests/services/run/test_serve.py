@@ -80,6 +80,7 @@ def wait_for_eof():
     while os.read(0, 100):
         pass
     if mode == "stubborn":
+        print("stubborn", file=sys.stderr, flush=True)
         return
     with open("/data/kept", "w") as f:
         f.write("drained")
@@ -151,9 +152,14 @@ print("ended in order", flush=True)
 
 @contextlib.contextmanager
 def serving(home: Path, **options: object) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A process that serves, once it is ready; and what it says of itself."""
+    """A process that serves, once it is ready; and what it says of itself. Its temporary files are in `scratch` beside
+    `home`."""
     command = [sys.executable, "-c", STARTER, str(home), json.dumps(options, default=str)]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+    scratch_of(home).mkdir(exist_ok=True)
+    environment = {**os.environ, "TMPDIR": str(scratch_of(home))}
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3], env=environment
+    )
     assert started.stdout is not None
     try:
         yield started, json.loads(started.stdout.readline())
@@ -161,6 +167,10 @@ def serving(home: Path, **options: object) -> Iterator[tuple["subprocess.Popen[s
         started.kill()
         started.wait()
         started.stdout.close()
+
+
+def scratch_of(home: Path) -> Path:
+    return home.parent / "scratch"
 
 
 def rest_of(started: "subprocess.Popen[str]") -> str:
@@ -204,6 +214,29 @@ def test_what_it_keeps_is_there_when_it_starts_again(home: Path, image: Image) -
         started.send_signal(signal.SIGHUP)
         assert started.wait(HANG) == 0
     assert containers(image.engine) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_drains_and_nothing_is_left_but_what_it_keeps(home: Path, image: Image, number: signal.Signals) -> None:
+    with serving(home) as (started, served):
+        sockets = [*scratch_of(home).glob("*/gateway.sock")]
+        assert len(sockets) == 1 and sockets[0].is_socket()
+        started.send_signal(number)
+        assert started.wait(HANG) == 0
+        assert (Path(served["state"]) / "kept").read_text() == "drained"
+        assert containers(image.engine) == [] and [*scratch_of(home).iterdir()] == []
+        with pytest.raises(ConnectionRefusedError):
+            get(served["url"], "/about")
+
+
+def test_a_second_ctrl_c_ends_it_at_once(home: Path, image: Image) -> None:
+    environment = {"MODE": "stubborn", "PYCOMFY_DRAIN": "86400"}
+    with serving(home, environment=environment) as (started, served):
+        started.send_signal(signal.SIGINT)
+        wait_until(lambda: "stubborn" in Path(served["log"]).read_text())  # the first was heard
+        started.send_signal(signal.SIGINT)
+        assert started.wait(HANG) == 0
+        assert containers(image.engine) == [] and [*scratch_of(home).iterdir()] == []
 
 
 def test_a_container_ends_when_pycomfy_is_killed_and_only_then_another_gets_its_folder(
