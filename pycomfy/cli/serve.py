@@ -31,9 +31,6 @@ def _show(served: "Served") -> None:
     print_line(f"  OpenAPI        {served.url}/openapi.json", error=True)
     print_line(f"  jobs and files {served.state}", error=True)
     print_line(f"  log            {served.log}", error=True)
-    key = " -H 'Authorization: Bearer KEY'" if served.keyed else ""
-    headers = f"{key} -H 'Content-Type: application/json' -H 'Prefer: wait=60'"
-    example = f"curl {served.url}/v1/jobs{headers} -d '{{\"inputs\": {{}}}}'"
-    print_line(f"  try            {example}", error=True)
+    print_line(f"  try            {served.example}", error=True)
     print_line(f"  more examples  pycomfy api {served.name}@{served.version}", error=True)
     print_line("Ctrl-C ends it: running jobs get some time, a second Ctrl-C ends it at once.", error=True)

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.containers.readiness import ask_ready
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.core.interface.examples import LANGUAGES, Example, Language, write_example
+from pycomfy.core.interface.examples import LANGUAGES, Example, Language, write_call, write_example
 from pycomfy.core.interface.model import Interface, OutputNode, Parameter, Target
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.api_description import describe_api, render_document, write_api_example
@@ -178,6 +178,28 @@ def test_an_example_runs_with_the_workflows_own_values(
         for name in ("text", "seed", "mode", "on")
     }
     assert used["image"] != "a.png", "the file that was uploaded"
+
+
+@pytest.mark.parametrize("names", [("text",), ("image",), ("text", "image", "more")])
+def test_a_call_in_one_line_runs_and_uploads_the_files_that_the_workflow_takes(
+    names: tuple[str, ...], served: Served, tmp_path: Path
+) -> None:
+    missing = [name for name in PROGRAMS["curl"] if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"there is no {' and no '.join(missing)} here")
+    (tmp_path / "photo.png").write_bytes(b"a picture")
+    interface = Interface(parameters=tuple(p for p in INTERFACE.parameters if p.name in names))
+    call = write_call(Example("portrait@3", interface, served.url), keyed=True)
+    assert "\n" not in call
+    env = {**os.environ, "PYCOMFY_API_KEY": "any"}
+    done = subprocess.run(["sh", "-euc", call], cwd=tmp_path, env=env, capture_output=True, timeout=HANG, check=False)
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    assert job["status"] == "succeeded", job
+    assert set(job["inputs"]) >= {"image"} & {*names}
+    with urllib.request.urlopen(f"{served.url}/api/v2/jobs/{job['id']}/workflow") as answer:
+        graph = json.load(answer)
+    assert (graph.get("workflow", graph)["1"]["inputs"]["image"] != "a.png") == ("image" in names)
 
 
 def test_the_document_needs_only_what_pycomfy_is_installed_with() -> None:

@@ -56,6 +56,24 @@ def write_example(language: Language, example: Example) -> str:
     return writers[language](example)
 
 
+def write_call(example: Example, *, keyed: bool) -> str:
+    """Return one line of a shell that runs a job: with the workflow's own values, and with files of the caller, as
+    nobody else has any. A key, for one that is `keyed`, comes from the variable PYCOMFY_API_KEY."""
+    key = ' -H "Authorization: Bearer $PYCOMFY_API_KEY"' if keyed else ""
+    marks = {parameter.name: f"FILE-{number}" for number, parameter in enumerate(example.files)}
+    body = shlex.quote(_json({"inputs": marks}))
+    for parameter in example.files:
+        body = body.replace(f'"{marks[parameter.name]}"', f'"\'"{_upload(example, parameter, key)}"\'"')
+    headers = f"{key} -H 'Content-Type: application/json' -H 'Prefer: wait=60'"
+    return f"curl {'--fail-with-body -sS ' if marks else ''}{example.url}/v1/jobs{headers} -d {body}"
+
+
+def _upload(example: Example, parameter: Parameter, key: str = "") -> str:
+    """Return what a shell replaces with the id of an uploaded file."""
+    file = _FILES[parameter.type]
+    return f"$(curl --fail-with-body -sS {example.url}/v1/files{key} -F file=@{file} | jq -r .id)"
+
+
 def _is_short(value: object) -> bool:
     """Return whether a value can stand in an example: JSON that is not long."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -79,8 +97,7 @@ def _write_curl(example: Example) -> str:
     for number, parameter in enumerate(example.files):
         variable = f"{parameter.name.upper()}_ID"
         marks[parameter.name] = f"FILE-{number}"
-        upload = f"$(curl --fail-with-body -sS {example.url}/v1/files -F file=@{_FILES[parameter.type]} | jq -r .id)"
-        lines += [f"{variable}={upload}"]
+        lines += [f"{variable}={_upload(example, parameter)}"]
     inputs = {p.name: p.default for p in example.values} | marks
     body = shlex.quote(_json({"inputs": inputs}))
     for name, mark in marks.items():

@@ -23,8 +23,11 @@ from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.models.mount import ModelView
+from pycomfy.core.interface.examples import Example, write_call
+from pycomfy.core.interface.model import Interface, parse_interface
 from pycomfy.core.printable import printable
 from pycomfy.core.versions.reference import Reference, parse_reference
+from pycomfy.core.versions.snapshot import INTERFACE
 from pycomfy.errors import BadArgument, BadInput, NotFound, Placeholder, RunFailed, suggest, suggest_retry
 from pycomfy.services.models.needed import view_models
 from pycomfy.services.results import Result
@@ -70,7 +73,7 @@ class ServeOptions:
 
 class Served(Result):
     """A server that is ready. `url` is where it is, `state` the folder with its jobs, `log` its log; `keyed` says that
-    it asks for a key."""
+    it asks for a key. `example` is a line of a shell that runs a job."""
 
     name: str
     version: int
@@ -78,6 +81,7 @@ class Served(Result):
     state: Path
     log: Path
     keyed: bool
+    example: str
 
 
 def serve(
@@ -119,7 +123,10 @@ def serve(
         log = workspace.log_file(f"serve-{label}")
         keyed = options.keys is not None or "PYCOMFY_API_KEYS" in options.environment
         url = f"http://{LOOPBACK}:{port}"
-        served = Served(name=record.name, version=record.version, url=url, state=state, log=log, keyed=keyed)
+        example = write_call(Example(label, _find_interface(workspace, record), url), keyed=keyed)
+        served = Served(
+            name=record.name, version=record.version, url=url, state=state, log=log, keyed=keyed, example=example
+        )
         _serve(workspace, spec, listener, served, on_ready)
 
 
@@ -266,6 +273,17 @@ def _find_models(workspace: Workspace, record: ImageRecord, options: ServeOption
         fetches = options.environment.get("PYCOMFY_FETCH_MODELS", "") not in ("", "0", "false")
         return view_models(workspace, Reference(record.name, record.version), partial=fetches)
     return find_models(options.models)
+
+
+def _find_interface(workspace: Workspace, record: ImageRecord) -> Interface:
+    """Return the interface of a version; an empty one if it cannot be read."""
+    versions = workspace.versions
+    commit = versions.find(Reference(record.name, record.version)).commit
+    data = versions.read_some([commit], (INTERFACE,))[commit].get(INTERFACE)
+    try:
+        return Interface() if data is None else parse_interface(data.decode(errors="replace"))
+    except BadInput:
+        return Interface()
 
 
 @contextlib.contextmanager
