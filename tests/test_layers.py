@@ -34,10 +34,11 @@ BELOW = {
 
 INTO_THE_GATEWAY = {
     "services/api_description.py": "pycomfy.gateway",
+    "services/models/needed.py": "pycomfy.gateway.missing",
     "services/run/serve.py": "pycomfy.gateway.settings",
 }
-"""The modules that import the gateway, which otherwise runs in images only: to print the document that it serves, and
-to know the names of its settings."""
+"""The modules that import the gateway, which otherwise runs in images only: to print the document that it serves, to
+know the names of its settings, and to say of missing models what it says."""
 
 EVERYTHING: frozenset[str] | None = None
 

@@ -18,9 +18,6 @@ log = logging.getLogger(__name__)
 PIECE = 1 << 20
 TRIES = 5
 RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
-NAMED = 10
-"""Missing models that are named; of more, their number."""
-
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
 
 
@@ -67,15 +64,6 @@ def _is_there(model: Model, folder: Path) -> bool:
         return path.is_file() and (model.size is None or path.stat().st_size == model.size)
     except OSError:
         return False
-
-
-def describe_missing(missing: list[Model]) -> str:
-    """One sentence; empty for none."""
-    if not missing:
-        return ""
-    names = ", ".join(model.location for model in missing[:NAMED])
-    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-    return f"models are missing: {names}{more}"
 
 
 def source_url(source: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:

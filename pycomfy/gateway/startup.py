@@ -16,8 +16,9 @@ from .gpu import check_gpu
 from .graph.nodes import find_inputs
 from .jobs.leftovers import remove_strays
 from .jobs.outputs import OutputFolder
+from .missing import describe_missing
 from .model_links import link_models
-from .models import Model, ModelFetcher, describe_missing, find_missing, read_models
+from .models import Model, ModelFetcher, find_missing, read_models
 from .places import Places
 from .project import Project
 from .server import Refused
@@ -52,7 +53,7 @@ class Startup:
     def reasons(self) -> list[str]:
         """A sentence each; nothing if it is ready."""
         found = []
-        if told := describe_missing(self.missing):
+        if told := self._describe_missing():
             state = self._fetcher.state if self._fetcher is not None else "not fetched: PYCOMFY_FETCH_MODELS is not set"
             found.append(f"{told} ({state})" if state else told)
             failures = self._fetcher.failures if self._fetcher is not None else {}
@@ -73,12 +74,15 @@ class Startup:
         if self.missing and self.settings.fetch_models:
             await self._fetch(models)
         elif self.missing:
-            log.warning(describe_missing(self.missing))
+            log.warning(self._describe_missing())
         await self._warm()
         self.gate.set()
         while True:
             await asyncio.sleep(LOOK_INTERVAL if self.missing else TRY_AGAIN)
             await self._look(models)
+
+    def _describe_missing(self) -> str:
+        return describe_missing([model.location for model in self.missing])
 
     async def _look(self, models: list[Model]) -> None:
         await asyncio.to_thread(link_models, self.places)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from pycomfy.gateway.missing import describe_missing
 from pycomfy.gateway.models import (
     ModelFetcher,
-    describe_missing,
     find_missing,
     find_token,
     read_models,
@@ -77,7 +77,8 @@ async def fetch(folder: Path, *urls: str, size: int | None = len(CONTENT)) -> di
 def test_a_model_is_missing_where_it_is_not_or_has_another_size(tmp_path: Path) -> None:
     models = read_models(lock())
     path = tmp_path / "checkpoints" / "a" / "b.safetensors"
-    assert describe_missing(find_missing(models, tmp_path)) == "models are missing: checkpoints/a/b.safetensors"
+    missing = [model.location for model in find_missing(models, tmp_path)]
+    assert describe_missing(missing) == "models are missing: checkpoints/a/b.safetensors"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"short")
     assert find_missing(models, tmp_path) == models

@@ -73,7 +73,7 @@ def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
     site.files["/a"] = CHECKPOINT
     record(paths, files(pinned("checkpoints/a.safetensors", CHECKPOINT, f"{site.cdn}/a"), pinned("loras/b.pt", LORA)))
     assert states(paths) == {"checkpoints/a.safetensors": "missing", "loras/b.pt": "missing"}
-    with pytest.raises(NotFound, match="2 of the models of portrait@1 are not here") as caught:
+    with pytest.raises(NotFound, match=r"models are missing: checkpoints/a\.safetensors, loras/b\.pt") as caught:
         view_models(Workspace(paths), Reference("portrait", 1))
     assert caught.value.fixes == (suggest("models pull", target="portrait@1"),)
     with pytest.raises(NotFound, match="has no source"):

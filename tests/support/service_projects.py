@@ -15,6 +15,7 @@ from pycomfy.core.lockfile.schema import (
     ComfyUI,
     DebianPackage,
     Lock,
+    ModelFile,
     Pack,
     Platform,
     Root,
@@ -43,7 +44,9 @@ PROMPT = {
 }
 
 
-def make_lock(name: str, workflow: bytes, *, torch: str = "2.9.0", pack: str | None = "d") -> Lock:
+def make_lock(
+    name: str, workflow: bytes, *, torch: str = "2.9.0", pack: str | None = "d", models: tuple[ModelFile, ...] = ()
+) -> Lock:
     """A lock with one of each; `pack` is the digit that its node pack's commit is made of."""
     wheel = Wheel(
         name="torch", version=torch, filename=f"torch-{torch}.whl", url="https://x.test/t", sha256="b" * 64, size=9
@@ -59,6 +62,7 @@ def make_lock(name: str, workflow: bytes, *, torch: str = "2.9.0", pack: str | N
         workflow=WorkflowPin(sha256=hashlib.sha256(workflow).hexdigest()),
         comfyui=ComfyUI(version="0.3.75", source=PathSource(path="comfyui", tree=TREE)),
         packs=tuple(packs),
+        models=models,
         platforms={"linux/amd64": Platform(root=root, wheels=(wheel,))},
     )
 

@@ -65,7 +65,7 @@ def write_call(example: Example, *, keyed: bool) -> str:
     for parameter in example.files:
         body = body.replace(f'"{marks[parameter.name]}"', f'"\'"{_upload(example, parameter, key)}"\'"')
     headers = f"{key} -H 'Content-Type: application/json' -H 'Prefer: wait=60'"
-    return f"curl {'--fail-with-body -sS ' if marks else ''}{example.url}/v1/jobs{headers} -d {body}"
+    return f"curl {'--fail-with-body -sS ' if marks else ''}{example.url}/v1/jobs{headers} --data {body}"
 
 
 def _upload(example: Example, parameter: Parameter, key: str = "") -> str:

@@ -17,7 +17,8 @@ from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import Fix, NotFound, Placeholder, suggest
+from pycomfy.errors import Fix, Fixes, NotFound, Placeholder, suggest, suggest_retry
+from pycomfy.gateway.missing import describe_missing
 from pycomfy.services.archive.archive import find_archived, take_models
 from pycomfy.services.lock_request import LockRequest, read_config, read_lock, read_workflow_json
 from pycomfy.services.results import FixText, Result
@@ -26,9 +27,6 @@ from pycomfy.services.versions.target import find_target
 from pycomfy.services.workspace import Workspace
 
 ModelState = Literal["present", "missing", "unpinned"]
-
-MAX_NAMED = 5
-"""Missing models that an error names."""
 
 
 class NeededModel(Result):
@@ -115,14 +113,33 @@ def view_models(workspace: Workspace, reference: Reference, *, partial: bool = F
     if missing and partial:
         return make_view(store, [model for model in lock.models if model not in missing])
     if missing:
-        names = ", ".join(m.location for m in missing[:MAX_NAMED])
-        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-        raise NotFound(
-            f"{len(missing)} of the models of {reference} are not here: {names}{more}",
-            where=str(store.folder),
-            fix=suggest("models pull", target=str(reference)),
-        )
+        what = describe_missing([model.location for model in missing])
+        raise NotFound(what, where=str(store.folder), fix=suggest("models pull", target=str(reference)))
     return make_view(store, lock.models)
+
+
+def explain_refused(workspace: Workspace, version: str, refused: str) -> tuple[str, Fixes] | None:
+    """Return which model of a version ComfyUI did not find, and what to do, where ComfyUI says that it `refused` a
+    value; None if that was no model that the version needs."""
+    models = models_status(workspace, version)
+    model = next((model for model in models if f"'{model.name}' not in" in refused), None)
+    if model is None:
+        return None
+    location = model.location
+    if model.state == "unpinned":
+        get = suggest("models add", "then lock and build again", source=Placeholder("FILE"), place=location)
+    else:
+        get = suggest("models pull", "then run it with the models that the lock pins", target=version)
+    folder = suggest_retry("run", f"DIR/{location}", models=Placeholder("DIR"))
+    return describe_missing([location]), (get, folder)
+
+
+def report_unpinned(workspace: Workspace, version: str) -> None:
+    """Report the models that a version needs and its lock does not pin: they are not mounted."""
+    unpinned = [model.location for model in models_status(workspace, version) if model.state == "unpinned"]
+    if unpinned:
+        fix = suggest("models status", "the lock does not pin them", target=version)
+        operation.report(f"note: {describe_missing(unpinned)}", fix)
 
 
 def list_absent(workspace: Workspace, lock: Lock, workflow: Workflow, specs: Sequence[ModelSpec]) -> list[NeededModel]:

@@ -12,7 +12,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_folder import JobFolder, job_folder
 from pycomfy.adapters.containers.job_outputs import check_output_folder
-from pycomfy.adapters.containers.job_protocol import JobReport, JobRequest, explain, run_job
+from pycomfy.adapters.containers.job_protocol import Error, JobReport, JobRequest, explain, run_job
 from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.database.records import ImageRecord
@@ -22,8 +22,8 @@ from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.errors import BadInput, Placeholder, PycomfyError, combine, raise_all, suggest_retry
-from pycomfy.services.models.needed import view_models
+from pycomfy.errors import BadInput, Placeholder, PycomfyError, RunFailed, combine, raise_all, suggest_retry
+from pycomfy.services.models.needed import explain_refused, view_models
 from pycomfy.services.results import Result
 from pycomfy.services.run.history import Given, find_run, record_run, repeat
 from pycomfy.services.run.inputs import Arguments, fill_prompt
@@ -189,7 +189,7 @@ def run_image(
             raise
         saved = save_outputs(report, job, options.output)
         files.extend(saved.files)
-    problems = [explain(e, str(log), name) for e in report.errors]
+    problems = [_explain(workspace, e, str(log), name) for e in report.errors]
     if problems:
         saved.report()
     raise_all([*problems, *saved.problems])
@@ -204,6 +204,18 @@ def run_image(
         ready_seconds=progress.ready_seconds,
         prompt_seconds=(report.seconds or 0.0) - progress.ready_seconds,
     )
+
+
+def _explain(workspace: Workspace, error: Error, log: str, name: str) -> PycomfyError:
+    """Return the error for a person. That ComfyUI does not know a file is told as a model that is missing, if the
+    version needs it."""
+    told = explain(error, log, name)
+    if error.type != "value_not_in_list":
+        return told
+    with contextlib.suppress(PycomfyError):  # of a workflow that is no version here
+        if (refused := explain_refused(workspace, name, error.details)) is not None:
+            return RunFailed(refused[0], where=told.where, details=told.what, fix=refused[1])
+    return told
 
 
 def _save_in_spite(

@@ -29,7 +29,7 @@ from pycomfy.core.printable import printable
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.versions.snapshot import INTERFACE
 from pycomfy.errors import BadArgument, BadInput, NotFound, Placeholder, RunFailed, suggest, suggest_retry
-from pycomfy.services.models.needed import view_models
+from pycomfy.services.models.needed import report_unpinned, view_models
 from pycomfy.services.results import Result
 from pycomfy.services.run.run import find_models
 from pycomfy.services.verification import load_recorded
@@ -271,7 +271,10 @@ def _find_models(workspace: Workspace, record: ImageRecord, options: ServeOption
     """Return what is mounted as /models; where the gateway fetches what is missing, what is here."""
     if options.models == "auto":
         fetches = options.environment.get("PYCOMFY_FETCH_MODELS", "") not in ("", "0", "false")
-        return view_models(workspace, Reference(record.name, record.version), partial=fetches)
+        reference = Reference(record.name, record.version)
+        view = view_models(workspace, reference, partial=fetches)
+        report_unpinned(workspace, str(reference))
+        return view
     return find_models(options.models)
 
 

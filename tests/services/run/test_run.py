@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,23 @@ from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NoSpace, NotFound, RunFailed
+from pycomfy.core.lockfile.schema import ModelFile
+from pycomfy.errors import (
+    BadInput,
+    ErrorGroup,
+    Fix,
+    HashMismatch,
+    NoSpace,
+    NotFound,
+    Placeholder,
+    RunFailed,
+    suggest_retry,
+)
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import OutputValue, RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
 from tests.support.operations import listening
-from tests.support.service_projects import PROMPT, make_files, record_layout
+from tests.support.service_projects import PROMPT, make_files, node, record_layout
 from tests.support.tiny_image import write_layout
 
 OUTPUT = {"event": "output", "node": "9", "title": "Save it", "kind": "images", "media_type": "image/png"}
@@ -33,22 +45,22 @@ DONE = {"event": "done", "outputs": 1, "seconds": 3.0}
 
 def says(*events: Mapping[str, object]) -> str:
     """A shell script that prints events."""
-    return "\n".join(f"echo '{json.dumps(e)}'" for e in events)
+    return "\n".join(f"echo {shlex.quote(json.dumps(e))}" for e in events)
 
 
-Builder = Callable[[str], Paths]
+Builder = Callable[..., Paths]
 
 
 @pytest.fixture
 def built(engine: Engine, tmp_path: Path) -> Iterator[Builder]:
-    """Record an image whose script is given, as pycomfy-test@1."""
+    """Record an image whose script is given, as pycomfy-test@1; its project, if it is given, too."""
     engines: list[tuple[Engine, str]] = []
 
-    def make(script: str) -> Paths:
+    def make(script: str, project: Mapping[str, bytes] | None = None) -> Paths:
         paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
         layout = read_layout(write_layout(tmp_path / "layout", script=f"read request\n{script}\n"))
         engines.append((engine, layout.config_digest.removeprefix("sha256:")))
-        record_layout(paths, make_files("pycomfy-test"), layout)
+        record_layout(paths, project or make_files("pycomfy-test"), layout)
         return paths
 
     yield make
@@ -118,6 +130,30 @@ def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, t
         (recorded,) = database.runs("pycomfy-test")
     assert "one" in (recorded.error or "")
     assert [o.path for o in recorded.outputs] == [str(tmp_path / "out" / "a.png")]
+
+
+@pytest.mark.parametrize(
+    ("pins", "command", "argument"),
+    [((), "models add", ("place", "checkpoints/a.ckpt")), (("a.ckpt",), "models pull", ("target", "pycomfy-test@1"))],
+)
+def test_a_model_that_comfyui_does_not_find_is_named_with_the_command_that_gets_it(
+    built: Builder, tmp_path: Path, pins: tuple[str, ...], command: str, argument: tuple[str, str]
+) -> None:
+    prompt = {**PROMPT, "4": node("CheckpointLoaderSimple", ckpt_name="a.ckpt")}
+    models = tuple(ModelFile(folder="checkpoints", name=name, sha256="0" * 64, size=1, sources=()) for name in pins)
+    refused = {"event": "error", "type": "value_not_in_list", "message": "Value not in list", "node": "4"}
+    model = {**refused, "details": "ckpt_name: 'a.ckpt' not in []"}
+    other = {**refused, "details": "scheduler: 'b.ckpt' not in []"}
+    paths = built(says(STARTING, READY, model, other, DONE), make_files("pycomfy-test", prompt, models=models))
+    with pytest.raises(ErrorGroup) as caught:
+        run(Workspace(paths), request(tmp_path, models=None))
+    named, unknown = caught.value.problems
+    assert (named.what, named.where) == ("models are missing: checkpoints/a.ckpt", "node 4")
+    assert "ckpt_name: 'a.ckpt' not in []" in named.details
+    fixes = [fix for fix in named.fixes if isinstance(fix, Fix)]
+    assert any(fix.action == command and argument in fix.arguments.items() for fix in fixes)
+    assert suggest_retry("run", "DIR/checkpoints/a.ckpt", models=Placeholder("DIR")) in fixes
+    assert unknown.what == "Value not in list: scheduler: 'b.ckpt' not in []"
 
 
 def test_a_run_that_cannot_be_recorded_is_still_a_run(

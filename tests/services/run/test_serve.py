@@ -26,7 +26,7 @@ from pycomfy.errors import BadArgument, BadInput, NotFound, RunFailed
 from pycomfy.services.run.serve import Served, ServeOptions, serve
 from pycomfy.services.workspace import Workspace
 from tests.support.operations import Recorder, listening
-from tests.support.service_projects import make_files, record_layout
+from tests.support.service_projects import make_files, node, record_layout
 from tests.support.tiny_image import write_layout
 from tests.support.waiting import HANG, wait_until
 
@@ -338,6 +338,15 @@ def test_what_cannot_work_is_refused_before_anything_starts(home: Path, tmp_path
         serve(workspace, "unknown", ServeOptions())
     with bind_port(0) as taken, pytest.raises(BadInput, match="Address already in use"):
         serve(workspace, NAME, ServeOptions(port=taken.getsockname()[1]))
+
+
+def test_models_that_the_lock_does_not_pin_are_named_before_a_job_fails(home: Path, image: Image) -> None:
+    prompt = {"4": node("CheckpointLoaderSimple", ckpt_name="a.ckpt")}
+    record_layout(Paths(home, home / "cache"), make_files(NAME, prompt), image.layout)
+    with in_this_process(home, image.engine, models="auto") as start:
+        start(lambda served: os.kill(os.getpid(), signal.SIGINT))
+        [said] = start.heard.remarks
+        assert said.startswith("note: models are missing: checkpoints/a.ckpt; or ") and "models status" in said
 
 
 def test_a_setting_that_the_gateway_does_not_know_is_named_with_the_one_that_may_be_meant(home: Path) -> None:
