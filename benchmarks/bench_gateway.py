@@ -32,7 +32,7 @@ def memory_of(container: Container) -> float:
 def measure(image: str, folder: Path) -> dict[str, Any]:
     engine = find_engine()
     found: dict[str, Any] = {}
-    programs = sdk.install(folder / "venv")
+    programs = sdk.install(folder / "venv", "websockets")
     with bind_port(0) as listener:
         port = int(listener.getsockname()[1])
     began = time.monotonic()

@@ -1,10 +1,10 @@
-"""Small jobs through the official SDK, and through ComfyUI's own API: run in an environment that has `comfy-sdk`.
+"""Small jobs through the official SDK, and through ComfyUI's own API: run in an environment that has `comfy-sdk` and
+`websockets`.
 
 Arguments: the number of jobs, and the addresses of the gateway, of comfy-api-proxy and of bare ComfyUI. The three take
 turns job by job, so that they share whatever else the machine does. Prints JSON: milliseconds and states by server.
 """
 
-import asyncio
 import json
 import os
 import sys
@@ -12,8 +12,10 @@ import time
 import uuid
 from typing import Any
 
-import aiohttp
+import httpx
 from comfy_sdk import Comfy  # type: ignore[import-not-found]  # it is in an environment of its own
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as websocket
 
 PATIENCE = 30.0
 
@@ -50,40 +52,35 @@ def by_sdk(client: Any) -> str:
     return str(job.status)
 
 
-async def by_comfyui(session: aiohttp.ClientSession, socket: Any, address: str, client: str) -> str:
-    """The same with `/prompt`, the WebSocket, `/history` and `/view`."""
-    async with session.post(f"{address}/prompt", json={"prompt": graph(), "client_id": client}) as answer:
-        prompt = (await answer.json())["prompt_id"]
-    async for message in socket:
-        told = json.loads(message.data) if message.type == aiohttp.WSMsgType.TEXT else {}
+def by_comfyui(http: httpx.Client, socket: ClientConnection, client: str) -> str:
+    """The same with `/prompt`, the WebSocket, `/history` and `/view`, and with the SDK's own library for HTTP."""
+    prompt = http.post("/prompt", json={"prompt": graph(), "client_id": client}).json()["prompt_id"]
+    for message in socket:
+        told = json.loads(message) if isinstance(message, str) else {}
         if told.get("type") == "execution_success" and told["data"]["prompt_id"] == prompt:
             break
     entry: dict[str, Any] = {}
     while prompt not in entry:  # the message comes a moment before the history
-        async with session.get(f"{address}/history/{prompt}") as answer:
-            entry = await answer.json()
+        entry = http.get(f"/history/{prompt}").json()
     for image in entry[prompt]["outputs"]["2"]["images"]:
-        async with session.get(f"{address}/view", params=image) as answer:
-            await answer.read()
+        http.get("/view", params=image).read()
     return "succeeded"
 
 
-async def main() -> None:
+def main() -> None:
     jobs, ours, proxy, comfyui = int(sys.argv[1]), *sys.argv[2:5]
     found: dict[str, list[tuple[float, str]]] = {"gateway": [], "proxy": [], "comfyui": []}
     clients = {"gateway": connect(ours), "proxy": connect(proxy)}
     client = uuid.uuid4().hex
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"{comfyui}/ws?clientId={client}") as socket:
+    socket_address = f"{comfyui.replace('http', 'ws', 1)}/ws?clientId={client}"
+    with httpx.Client(base_url=comfyui, timeout=PATIENCE) as http, websocket(socket_address) as socket:
         for _ in range(jobs):
             for name in found:
                 began = time.perf_counter()
-                if name == "comfyui":
-                    state = await by_comfyui(session, socket, comfyui, client)
-                else:
-                    state = await asyncio.to_thread(by_sdk, clients[name])
+                state = by_comfyui(http, socket, client) if name == "comfyui" else by_sdk(clients[name])
                 found[name].append(((time.perf_counter() - began) * 1000, state))
     json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

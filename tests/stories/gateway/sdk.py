@@ -14,12 +14,12 @@ PACKAGES = ("comfy-sdk==0.5.0", "comfy-api-proxy==0.1.6")
 HERE = Path(__file__).parent
 
 
-def install(folder: Path) -> Path:
-    """The folder of the environment's programs. Skips the test where the packages cannot be had."""
+def install(folder: Path, *more: str) -> Path:
+    """The folder of the environment's programs, with `more` packages. Skips the test where they cannot be had."""
     uv = find_uv_bin()
     subprocess.run([uv, "venv", "--quiet", folder], check=True)
     done = subprocess.run(
-        [uv, "pip", "install", "--quiet", f"--python={folder}/bin/python", *PACKAGES],
+        [uv, "pip", "install", "--quiet", f"--python={folder}/bin/python", *PACKAGES, *more],
         capture_output=True,
         text=True,
         check=False,
