@@ -2,7 +2,8 @@
 
 import copy
 
-from pycomfy.gateway.jobs.remembered import sign_nodes
+from pycomfy.gateway.jobs.model import Output
+from pycomfy.gateway.jobs.remembered import MOST, Remembered, sign_nodes
 
 GRAPH = {
     "1": {"class_type": "Load", "inputs": {"name": "a"}},
@@ -35,3 +36,25 @@ def test_nodes_in_a_circle_or_of_no_form_have_none_or_some() -> None:
 def test_nodes_in_the_worst_order_are_signed_in_one_pass() -> None:
     links = {str(n): {"class_type": "A", "inputs": {"x": [str(n + 1), 0]}} for n in range(10_000)}
     assert len(sign_nodes({**links, "10000": {"class_type": "A", "inputs": {}}})) == 10_001
+
+
+def outputs(number: int) -> tuple[Output, ...]:
+    about = {"node": "1", "kind": "images", "type": "image", "content_type": "image/png", "size": 1}
+    return tuple(Output.model_validate({**about, "name": f"{n}.png", "asset": str(n)}) for n in range(number))
+
+
+def test_so_many_outputs_are_remembered_whatever_the_number_of_their_nodes() -> None:
+    remembered = Remembered()
+    third = outputs(MOST // 3)
+    for node in "abc":
+        remembered.note("0", node, third)
+    assert remembered.find("0", "a") == third, "it was used last"
+    remembered.note("0", "d", third)
+    assert [len(remembered.find("0", node)) for node in "abcd"] == [len(third), 0, len(third), len(third)]
+    for _ in range(3):
+        remembered.note("0", "a", third)  # once more is no more
+    assert remembered.find("0", "c") == third
+    remembered.note("0", "e", outputs(MOST + 1))
+    assert [len(remembered.find("0", node)) for node in "acde"] == [0, 0, 0, 0]
+    remembered.note("0", "f", outputs(MOST))
+    assert len(remembered.find("0", "f")) == MOST

@@ -47,9 +47,11 @@ class Event:
 
 @dataclass(frozen=True)
 class HubLimits:
-    """`bytes` are of all jobs together. Beyond a limit events are forgotten: those of ended jobs first."""
+    """`bytes` are of all jobs together. Beyond a limit events are forgotten: those of ended jobs first. Of so many
+    `ended` jobs that nobody reads they are kept for who comes back; each takes 10 KB or more of memory."""
 
     jobs: int = 4000
+    ended: int = 500
     bytes: int = 32 << 20
     events_of_job: int = 1000
     bytes_of_job: int = 4 << 20
@@ -187,6 +189,8 @@ class Hub:
         self._channels: OrderedDict[str, _Channel] = OrderedDict()
         """Those that were last published to are last."""
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._unread: OrderedDict[str, None] = OrderedDict()
+        """Jobs that ended and that nobody read when they did, or when the last reader went."""
         self.last_id = int(now() * 1_000_000)
         self.size = 0
 
@@ -211,6 +215,8 @@ class Hub:
         if final:
             channel.final = event.id
             self._ended[job] = None
+            if not channel.readers:
+                self._note_unread(job)
         self._forget(channel)
         for reader in channel.readers:
             reader.wake()
@@ -241,10 +247,22 @@ class Hub:
         return sum(len(channel.readers) for channel in self._channels.values())
 
     def left(self, job: str) -> None:
-        """A reader went: nothing is kept of a job that nothing happened to."""
+        """A reader went: nothing is kept of a job that nothing happened to, and little of those that ended."""
         channel = self._channels.get(job)
-        if channel is not None and not channel.readers and not channel.log and not channel.slots:
-            self._drop(channel)
+        if channel is not None and not channel.readers:
+            if not channel.log and not channel.slots:
+                self._drop(channel)
+            elif channel.final is not None:
+                self._note_unread(job)
+
+    def _note_unread(self, job: str) -> None:
+        """Nobody reads a job that ended."""
+        self._unread[job] = None
+        self._unread.move_to_end(job)
+        while len(self._unread) > self._limits.ended:
+            oldest, _ = self._unread.popitem(last=False)
+            if (channel := self._channels.get(oldest)) is not None and not channel.readers:
+                self._drop(channel)
 
     def _open(self, job: str) -> _Channel:
         channel = self._channels[job] = _Channel(job, self.last_id)
@@ -267,6 +285,7 @@ class Hub:
         self.size -= channel.size
         channel.clear()
         self._ended.pop(channel.job, None)
+        self._unread.pop(channel.job, None)
         if channel.final is not None or not channel.readers:
             self._channels.pop(channel.job, None)
         for reader in channel.readers:

@@ -15,6 +15,9 @@ CLOCK_STEP = 0.1
 TEMP_KEPT = 256 << 20
 """Bytes of temporary files that stay for nodes that are cached and name them; the folder is memory."""
 
+TEMP_FILES = 4096
+"""The same as a number: a small file takes memory, too."""
+
 
 def remove_made(job: Job, folder: Path) -> None:
     """Remove the files of a finished job from ComfyUI's output `folder`: those that were written while it ran and are
@@ -49,10 +52,12 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 @dataclass
 class TempFiles:
-    """The files of a ComfyUI's temporary folder that are kept as assets: beyond `limit` bytes, the oldest go."""
+    """The files of a ComfyUI's temporary folder that are kept as assets: beyond `limit` bytes, or `most` files, the
+    oldest go."""
 
     folder: Path
     limit: int = TEMP_KEPT
+    most: int = TEMP_FILES
     _sizes: OrderedDict[Path, int] = field(default_factory=OrderedDict)
 
     def add(self, outputs: Iterable[Output]) -> None:
@@ -61,7 +66,7 @@ class TempFiles:
             if path is not None:
                 self._sizes[path] = output.size
                 self._sizes.move_to_end(path)
-        while sum(self._sizes.values()) > self.limit:
+        while len(self._sizes) > self.most or sum(self._sizes.values()) > self.limit:
             path, _ = self._sizes.popitem(last=False)
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -124,11 +123,10 @@ class OutputFolder:
         return await asyncio.to_thread(self.new_files) if self._may_have_changed() else []
 
     def new_files(self) -> list[Path]:
-        """The regular files that were made since the last call, sorted. The first call returns none."""
-        first = not self._seen
+        """The regular files that were made since the last call, sorted; the first call returns all."""
         found: list[Path] = []
         self._look(self.path.resolve(), found)
-        return [] if first else sorted(found)
+        return sorted(found)
 
     def _may_have_changed(self) -> bool:
         if not 0 < len(self._seen) <= _FEW_FOLDERS:
@@ -156,7 +154,7 @@ class OutputFolder:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     self._look(Path(entry.path), found)
-                elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                elif entry.is_file(follow_symlinks=False):
                     names.add(entry.name)
                     if before is None or entry.name not in before[1]:
                         found.append(Path(entry.path))

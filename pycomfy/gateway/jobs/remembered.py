@@ -15,7 +15,7 @@ from ..graph.policy import link_source
 from .model import Output
 
 MOST = 5000
-"""Nodes that are remembered; the longest unused goes first."""
+"""Outputs that are remembered, of all nodes together; those of the node that was longest unused go first."""
 
 
 def sign_nodes(graph: Mapping[str, Any]) -> dict[str, str]:
@@ -56,12 +56,14 @@ class Remembered:
 
     def __init__(self) -> None:
         self._outputs: OrderedDict[tuple[str, str], tuple[Output, ...]] = OrderedDict()
+        self._number = 0
 
     def note(self, instance: str, signature: str, outputs: tuple[Output, ...]) -> None:
+        """A node with more than `MOST` outputs is not remembered."""
+        self._number += len(outputs) - len(self._outputs.pop((instance, signature), ()))
         self._outputs[instance, signature] = outputs
-        self._outputs.move_to_end((instance, signature))
-        while len(self._outputs) > MOST:
-            self._outputs.popitem(last=False)
+        while self._number > MOST:
+            self._number -= len(self._outputs.popitem(last=False)[1])
 
     def find(self, instance: str, signature: str) -> tuple[Output, ...]:
         """What the node returned when it ran; nothing if that is not known."""

@@ -297,6 +297,26 @@ async def test_ended_jobs_are_forgotten_first_and_a_reader_in_them_gets_the_reco
     slow.close()
 
 
+async def test_events_of_few_ended_jobs_are_kept_for_who_comes_back_and_of_all_that_are_read() -> None:
+    hub = Hub(HubLimits(ended=2))
+    with hub.subscribe("read") as reader:
+        hub.publish("read", "status", {"n": 1}, final=True)
+        seen = {}
+        for job in "abc":
+            hub.publish(job, "status", {"n": 1})
+            seen[job] = hub.last_id
+            hub.publish(job, "status", {"n": 2}, final=True)
+        assert values(drain(reader), "status") == [1], "nothing of what is read is lost"
+    assert hub.latest("a") is None
+    back = {}
+    for job in "cba":
+        with hub.subscribe(job, after=seen[job]) as reader:
+            back[job] = drain(reader)
+    assert values(back["c"], "status") == [2]
+    assert names(back["a"]) == names(back["b"]) == ["snapshot"], "the record stands for what was forgotten"
+    assert len(hub._channels) == 2
+
+
 async def test_a_job_that_was_forgotten_while_it_is_read_goes_on() -> None:
     hub = Hub(HubLimits(jobs=2))
     with hub.subscribe("a") as reader:

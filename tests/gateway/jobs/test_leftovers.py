@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pycomfy.gateway.jobs.leftovers import TempFiles, remove_made
 from pycomfy.gateway.jobs.model import Job, JobRequest, Output
+from pycomfy.gateway.jobs.outputs import OutputFolder
 
 BEGAN, ENDED = 1_000_000.0, 1_000_010.0
 
@@ -67,3 +68,18 @@ def test_the_oldest_temporary_files_go_when_there_are_too_many(tmp_path: Path) -
     files.add([output("a.png", folder="temp"), output("b.png", folder="temp")])
     files.add([output("a.png", folder="temp"), output("c.png", folder="temp"), output("x.png")])
     assert [path.exists() for path in paths] == [True, False, True]
+
+
+def test_so_do_they_when_they_are_small(tmp_path: Path) -> None:
+    files = TempFiles(tmp_path, most=2)
+    paths = [write(tmp_path / name, BEGAN, "") for name in ("a.png", "b.png", "c.png")]
+    files.add([output(path.name, folder="temp", size=0) for path in paths])
+    assert [path.exists() for path in paths] == [False, True, True]
+
+
+def test_files_of_a_folder_that_was_not_there_are_new(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "output")
+    assert folder.new_files() == []
+    made = [write(tmp_path / "output" / name, BEGAN) for name in ("a.png", "x/b.png")]
+    (tmp_path / "output" / "link").symlink_to(made[0])
+    assert folder.new_files() == made
