@@ -13,6 +13,7 @@ import pytest
 
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import load, read_layout
+from tests.stories.gateway.container import Container, serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +61,13 @@ def made(demo: Demo) -> dict[str, Any]:
 def hello_image(engine: Engine, made: dict[str, Any]) -> str:
     """The id of the demo's image in the engine."""
     return load(engine, read_layout(Path(made["build"]["oci"])), "pycomfy-story")
+
+
+@pytest.fixture(scope="session")
+def gateway(engine: Engine, hello_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """A gateway without any network, for all the stories that leave it as it is."""
+    with serving(engine, hello_image, tmp_path_factory.mktemp("gateway")) as container:
+        yield container
 
 
 def picture(run: dict[str, Any]) -> Path:

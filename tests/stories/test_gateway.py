@@ -28,13 +28,6 @@ from tests.support.small_disks import small_disk
 pytestmark = pytest.mark.story
 
 
-@pytest.fixture(scope="module")
-def gateway(engine: Engine, hello_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """One for all the tests that leave it as it is."""
-    with serving(engine, hello_image, tmp_path_factory.mktemp("gateway")) as container:
-        yield container
-
-
 @pytest.fixture
 def own(engine: Engine, hello_image: str, tmp_path: Path) -> Iterator[Container]:
     """One that may be killed."""

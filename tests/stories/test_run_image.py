@@ -24,6 +24,7 @@ from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_image
 from pycomfy.services.run.run import run as run_version
 from pycomfy.services.workspace import Workspace
+from tests.stories.any_pack import IN_CONTAINER, write_any_pack
 from tests.support.data_folders import new_paths
 from tests.support.operations import Recorder, listening
 from tests.support.service_projects import make_files, record_layout
@@ -152,21 +153,6 @@ def test_each_model_is_in_comfyuis_lists_once(engine: Engine, layout: LayoutImag
     assert listed == [["a.safetensors"], ["deep/b.safetensors"], ["c"]]
 
 
-PACK = """
-class Any:
-    OUTPUT_NODE, RETURN_TYPES, FUNCTION, CATEGORY = True, (), "go", "test"
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"code": ("STRING", {"multiline": True})}}
-
-    def go(self, code):
-        names = {}
-        exec(code, names)
-        return {"ui": names.get("result", {})}
-
-NODE_CLASS_MAPPINGS = {"Any": Any}
-"""
 MADE = """
 import os, time
 def make(name, data=b"made"):
@@ -188,9 +174,7 @@ def event(**keys): say(json.dumps(keys).encode() + b"\\n")
 @pytest.fixture
 def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """The remarks on a run in the image, to which a node pack is added that runs any code."""
-    (tmp_path / "pack").mkdir()
-    (tmp_path / "pack" / "__init__.py").write_text(PACK)
-    mounts = {"/opt/ComfyUI/custom_nodes/any": tmp_path / "pack"}
+    mounts = {IN_CONTAINER: write_any_pack(tmp_path / "pack")}
     monkeypatch.setattr("pycomfy.services.run.run.ContainerSpec", functools.partial(ContainerSpec, mounts=mounts))
     with listening() as recorder:
         yield recorder

@@ -58,10 +58,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serve_http(handler: Callable[..., Any], *, certificate: Path | None = None) -> Iterator[str]:
+def serve_http(
+    handler: Callable[..., Any], *, certificate: Path | None = None, host: str = "127.0.0.1"
+) -> Iterator[str]:
     """Serve until the block ends. The value is the address, without a slash at its end. `certificate` is a file with
-    a certificate and its key: with one, it is HTTPS."""
-    with _Server(("127.0.0.1", 0), handler) as server:
+    a certificate and its key: with one, it is HTTPS. `host` is the address to listen at."""
+    with _Server((host, 0), handler) as server:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
@@ -71,7 +73,7 @@ def serve_http(handler: Callable[..., Any], *, certificate: Path | None = None) 
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
-            yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_port}"
+            yield f"{'http' if certificate is None else 'https'}://{host}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

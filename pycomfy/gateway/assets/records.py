@@ -182,6 +182,11 @@ class Records:
         self.total -= sum(gone.values())
         return gone
 
+    def shrink(self) -> None:
+        """Bring the log into the database, as far as there is room: then it takes no space of its own."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def forget_blob(self, digest: str) -> None:
         """Remove a blob and all records of it."""
         with self._transaction() as db:

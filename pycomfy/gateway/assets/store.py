@@ -35,6 +35,9 @@ _T = TypeVar("_T")
 _PIECE = 1 << 20
 _SMALL = 1 << 20
 _SYNC_DELAY = 0.5
+_FEW = 10
+"""Records whose removal writes fewer bytes than there are in reserve: each is in some pages of 4 KiB."""
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
@@ -139,24 +142,27 @@ class AssetStore:
             self._sync_soon(received.asset.hash)
         return received
 
-    async def adopt(self, path: Path, new: NewAsset) -> Asset:
+    async def adopt(self, path: Path, new: NewAsset, *, move: bool = False) -> Asset:
         """Keep a copy of a file that is there as it is now; the file may be changed or go afterwards.
 
         It is kept even where that exceeds the quota, after old results were removed: a result is never lost for that.
-        Raises `NoSpace` (the disk), `NotAFile`.
+        With `move` the file itself is taken where the disk has no room for a copy: nobody may write it any more.
+        Raises `NoSpace` (the disk), `NotAFile`; a file that was to be moved may be gone then.
         """
         try:
             return await self._adopt(path, new)
         except NoSpace:
-            if not await self.expire():
+            if await self.expire():
+                return await self.adopt(path, new, move=move)
+            if not move:
                 raise
-            return await self._adopt(path, new)
+        return await self._adopt(path, new, move=True)
 
-    async def _adopt(self, path: Path, new: NewAsset) -> Asset:
+    async def _adopt(self, path: Path, new: NewAsset, *, move: bool = False) -> Asset:
         with self._at_once() as is_free:
-            received = self._copy_in(path, new) if is_free and self._is_small(path) else None
+            received = self._copy_in(path, new) if is_free and not move and self._is_small(path) else None
         if received is None:
-            received = await _in_thread(self._copy_in, path, new)
+            received = await _in_thread(self._copy_in, path, new, move=move)
         self._sync_soon(received.asset.hash)
         return received.asset
 
@@ -254,10 +260,13 @@ class AssetStore:
 
     # — bringing a file in —
 
-    def _copy_in(self, path: Path, new: NewAsset) -> Received:
+    def _copy_in(self, path: Path, new: NewAsset, *, move: bool = False) -> Received:
         incoming = self._blobs.receive()
         try:
-            incoming.copy_from(path)
+            if move:
+                incoming.move_from(path)
+            else:
+                incoming.copy_from(path)
             return self._complete(incoming, b"", new, None)
         finally:
             incoming.discard()
@@ -387,17 +396,25 @@ class AssetStore:
         return freed
 
     def _remove(self, assets: Collection[Asset]) -> int:
-        """Bytes of the blobs that went. First the records, then the files: a file without a record is swept."""
-        try:
-            gone = self._records.remove([asset.id for asset in assets])
-        except NoSpace:
-            self._reserve.give()
-            gone = self._records.remove([asset.id for asset in assets])
-        for digest in gone:
-            self._blobs.remove(digest)
-        if gone:
+        """Bytes of the blobs that went. First the records, then the files: a file without a record is swept.
+
+        A few at a time, so that on a full disk the space in reserve is enough for them, however many there are.
+        """
+        ids, freed = [asset.id for asset in assets], 0
+        for start in range(0, len(ids), _FEW):
+            few = ids[start : start + _FEW]
+            try:
+                gone = self._records.remove(few)
+            except NoSpace:
+                self._reserve.give()
+                self._records.shrink()
+                gone = self._records.remove(few)
+            for digest in gone:
+                self._blobs.remove(digest)
+            freed += sum(gone.values())
+        if freed:
             self._reserve.take()
-        return sum(gone.values())
+        return freed
 
     def _usage(self) -> Usage:
         assets, blobs = self._records.counts()

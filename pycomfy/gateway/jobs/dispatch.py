@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..comfyui.instance import Died, Instance, Interrupted, Rejected
@@ -44,8 +45,9 @@ class Kept:
 class Keeper(Protocol):
     """Keeps what a job made, before its record says so."""
 
-    async def keep(self, job: Job, found: Found) -> Kept:
-        """Raises `NotKept`."""
+    async def keep(self, job: Job, found: Found, *, move: bool = False) -> Kept:
+        """With `move`, where the disk has no room for a copy, a file is taken away from where it is. Raises
+        `NotKept`."""
 
     async def keep_again(self, job: Job, output: Output) -> Kept:
         """An output of another job, as one of this job's. Raises `NotKept` where its bytes are gone."""
@@ -103,6 +105,10 @@ class Running:
     def halt(self, why: str) -> None:
         self.why = self.why or why
         self.stop.set()
+
+    def warn_of_lost(self) -> None:
+        for message in self.lost:
+            self.warn(f"an output cannot be kept: {message}")
 
     def warn(self, text: str) -> None:
         if len(self.warnings) < MOST_WARNINGS and text[:1000] not in self.warnings:
@@ -321,18 +327,23 @@ class Dispatcher:
     ) -> None:
         """At the end: also what could not be kept before."""
         running.lost.clear()
-        await self._collect(instance, running, returned, tracker)
+        await self._collect(instance, running, returned, tracker, over=True)
         for found in find_sent(tracker.sent):
             await self._keep(running, found)
         if tracker.sent_lost:
             running.lost[f"{tracker.sent_lost} images were too many to be kept"] = ""
-        for message in running.lost:
-            running.warn(f"an output cannot be kept: {message}")
+        running.warn_of_lost()
 
     async def _collect(
-        self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker
+        self,
+        instance: Instance,
+        running: Running,
+        returned: Mapping[str, Any],
+        tracker: Tracker,
+        *,
+        over: bool = False,
     ) -> None:
-        """Keep and commit outputs that are not yet."""
+        """Keep and commit outputs that are not yet. `over`: no node will read their files any more."""
         signatures = sign_nodes(tracker.graph) if tracker.cached else {}
         for node, values in returned.items():
             cached = self._remembered.find(instance.name, signatures.get(node, "")) if node in tracker.cached else ()
@@ -342,7 +353,7 @@ class Dispatcher:
                 if isinstance(found, Lost):
                     running.lost[found.message] = node
                 else:
-                    await self._keep(running, found)
+                    await self._keep(running, found, over=over)
 
     def _remember(self, instance: Instance, running: Running, tracker: Tracker) -> None:
         """Note what each node returned that ran."""
@@ -370,25 +381,31 @@ class Dispatcher:
         return True
 
     async def _collect_unnamed(self, instance: Instance, running: Running, folder: OutputFolder) -> None:
-        """Files in the output folder that no node spoke of."""
-        known = {(o.subfolder, o.name) for o in running.outputs if o.folder == "output"}
+        """Files in the output folder that no node spoke of. What cannot be kept is removed: nobody could get at it,
+        and it would be on the disk for ever."""
         top = instance.places.output.resolve()
-        for path in await folder.look():
-            subfolder = str(path.parent.relative_to(top))
-            subfolder = "" if subfolder == "." else subfolder
-            if (subfolder, path.name) not in known:
-                await self._keep(running, Found("", "files", path.name, subfolder, path=path))
+        new = await folder.look()
+        known = _list_paths(running.outputs, top)
+        for path in new:
+            if path not in known:
+                subfolder = str(path.parent.relative_to(top))
+                subfolder = "" if subfolder == "." else subfolder
+                await self._keep(running, Found("", "files", path.name, subfolder, path=path), over=True)
+        kept = _list_paths(running.outputs, top)
+        if lost := [path for path in new if path not in kept]:
+            await asyncio.to_thread(remove_strays, lost, top)
+            running.warn_of_lost()
 
     async def _drop_unnamed(self, instance: Instance, kept: Iterable[Output], folder: OutputFolder) -> None:
         """Remove new files but those in `kept`: what was broken off is no output, of this job or of the next."""
         top = instance.places.output.resolve()
-        known = {top / output.subfolder / output.name for output in kept if output.folder == "output"}
+        known = _list_paths(kept, top)
         new = await folder.look()
         await asyncio.to_thread(remove_strays, [path for path in new if path not in known], top)
         # So that a file of the same name is new again.
         await folder.look()
 
-    async def _keep(self, running: Running, found: Found) -> None:
+    async def _keep(self, running: Running, found: Found, *, over: bool = False) -> None:
         if len(running.outputs) >= MAX_OUTPUTS:
             running.warn(f"more than {MAX_OUTPUTS} outputs: the others are not kept")
             return
@@ -396,7 +413,7 @@ class Dispatcher:
         if not running.is_new(*name):
             return
         try:
-            kept = await self.keeper.keep(running.job, found)
+            kept = await self.keeper.keep(running.job, found, move=over and found.folder == "output")
         except NotKept as e:
             running.names.discard(name)  # the end tries again
             running.lost[f"{found.name}: {e}"] = found.node
@@ -454,6 +471,11 @@ class Dispatcher:
             return await self.store.release(running.job.id, running.job.attempt, reason=reason, counted=counted)
         except (StoreFull, OSError):
             return None  # its lease ends, and then it is released
+
+
+def _list_paths(outputs: Iterable[Output], top: Path) -> set[Path]:
+    """The files of outputs below ComfyUI's output folder."""
+    return {top / output.subfolder / output.name for output in outputs if output.folder == "output"}
 
 
 def explain(rejected: Rejected, graph: Mapping[str, Any]) -> JobError:

@@ -85,11 +85,13 @@ async def sweep(gateway: "Gateway") -> None:
 
 
 async def forget(gateway: "Gateway", jobs: list[Job]) -> None:
-    """First the files of a job, then its record: killed in between, the job is forgotten the next time."""
+    """First the files of a job, then its record: killed in between, the job is forgotten the next time. On a full disk
+    the files make the room that the change of a record needs."""
     folders = {instance.name: instance.places.output for instance in gateway.instances}
     for job in jobs:
         # Of a ComfyUI that there is no more since the last start.
         folder = folders.get(job.worker or "", find_data(gateway.data, job.worker or "0") / "output")
         await asyncio.to_thread(remove_made, job, folder)
+    for job in jobs:
         await gateway.assets.discard(job.id)
     await gateway.store.remove([job.id for job in jobs])

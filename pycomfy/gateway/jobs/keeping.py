@@ -36,13 +36,13 @@ class AssetKeeper:
         listed = outputs if isinstance(outputs, list) else []
         self._names = {str(o.get("node")): str(o.get("name")) for o in listed if isinstance(o, dict)}
 
-    async def keep(self, job: Job, found: Found) -> Kept:
-        """Raises `NotKept`."""
+    async def keep(self, job: Job, found: Found, *, move: bool = False) -> Kept:
+        """As `Keeper.keep`. Raises `NotKept`."""
         path = f"{found.subfolder}/{found.name}" if found.subfolder else found.name
         new = NewAsset(job.request.owner, found.content_type, path, job=job.id)
         try:
             if found.path is not None:
-                asset = await self._assets.adopt(found.path, new)
+                asset = await self._assets.adopt(found.path, new, move=move)
             else:
                 asset = (await self._assets.receive([found.data or b""], new)).asset
         except (AssetError, OSError) as e:

@@ -455,6 +455,25 @@ def test_expired_files_make_room_for_a_result(tmp_path: Path) -> None:
         in_store(disk / "assets", use, clock=clock)
 
 
+def test_a_result_without_room_for_a_copy_is_moved_where_nobody_writes_it_any_more(tmp_path: Path) -> None:
+    data = os.urandom(2 << 20)
+
+    async def use(store: AssetStore) -> None:
+        result = tmp_path / "disk" / "result"
+        result.write_bytes(data)
+        with pytest.raises(NoSpace):
+            await store.adopt(result, NewAsset(job="j"))
+        assert result.read_bytes() == data
+        asset = await store.adopt(result, NewAsset(job="j"), move=True)
+        assert await read(store, asset) == data and not result.exists()
+        (tmp_path / "disk" / "small").write_bytes(b"small")
+        await store.adopt(tmp_path / "disk" / "small", NewAsset(job="j"), move=True)
+        assert (tmp_path / "disk" / "small").exists(), "there was room for a copy"
+
+    with small_disk(tmp_path / "disk", "size=3m") as disk:
+        in_store(disk / "assets", use)
+
+
 def test_a_store_on_a_disk_filled_to_the_last_byte_opens_serves_and_frees(tmp_path: Path) -> None:
     async def fill(store: AssetStore) -> Asset:
         return await upload(store, os.urandom(1 << 20), expires_at=NOON + timedelta(days=1))
@@ -471,6 +490,20 @@ def test_a_store_on_a_disk_filled_to_the_last_byte_opens_serves_and_frees(tmp_pa
         with contextlib.suppress(OSError), (disk / "filler").open("wb", 0) as f:
             while f.write(bytes(4096)):
                 pass
+        in_store(disk / "assets", use)
+
+
+def test_results_in_great_number_are_removed_on_a_disk_filled_to_the_last_byte(tmp_path: Path) -> None:
+    async def use(store: AssetStore) -> None:
+        for n in range(3000):
+            await store.receive([str(n).encode()], NewAsset(job="j"))
+        with contextlib.suppress(OSError), (tmp_path / "disk" / "filler").open("wb", 0) as f:
+            while f.write(bytes(4096)):
+                pass
+        assert await store.discard("j") == 3000
+        assert (await store.usage()).blobs == 0
+
+    with small_disk(tmp_path / "disk", "size=24m") as disk:
         in_store(disk / "assets", use)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from pycomfy.adapters.containers.arguments import (
     LOOPBACK,
@@ -33,7 +34,8 @@ COMFYUI = "line_by_line"
 
 
 class Container:
-    """`folder` keeps /data and the socket from one start to the next. `environment` are settings of the gateway."""
+    """`folder` keeps /data and the socket from one start to the next. `environment` are settings of the gateway,
+    `options` are those of its `ContainerSpec`."""
 
     def __init__(
         self, engine: Engine, image: str, folder: Path, environment: Mapping[str, str] | None = None, **options: Any
@@ -59,8 +61,7 @@ class Container:
             self.data,
             shared=self.shared,
             environment={"PYCOMFY_SOCKET": str(SHARED / "s"), **self.environment},
-            limits=Limits(keep_free=0),
-            **self.options,
+            **{"limits": Limits(keep_free=0), **self.options},
         )
         give_to(user, self.data)
         give_to(user, self.shared)
@@ -105,6 +106,16 @@ class Container:
     def gateway(self) -> int:
         """The process of the gateway, which is no child of another Python."""
         return next(pid for pid, command in self.processes() if command.split()[0].endswith("/opt/gateway/bin/python"))
+
+    def memory(self) -> int:
+        """The most bytes that the gateway's process has had in memory."""
+        status = Path(f"/proc/{self.gateway()}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) << 10
+
+    def metric(self, name: str) -> float:
+        """The value of a metric, by its name with its labels; 0 where there is none."""
+        lines = self.http.get("/metrics").text.splitlines()
+        return next((float(line.removeprefix(f"{name} ")) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def kill_comfyui(self) -> None:
         os.kill(self.comfyui(), signal.SIGKILL)
@@ -157,9 +168,11 @@ class Container:
 
 
 @contextlib.contextmanager
-def serving(engine: Engine, image: str, folder: Path, **settings: str) -> Iterator[Container]:
+def serving(
+    engine: Engine, image: str, folder: Path, environment: Mapping[str, str] | None = None, **options: Any
+) -> Iterator[Container]:
     """A container that is ready, and gone afterwards."""
-    container = Container(engine, image, folder, settings)
+    container = Container(engine, image, folder, environment, **options)
     try:
         container.start()
         yield container
@@ -203,6 +216,18 @@ def wait_for(address: str, started: subprocess.Popen[bytes], log: Path) -> None:
 
 def node(class_type: str, **inputs: object) -> dict[str, Any]:
     return {"class_type": class_type, "inputs": inputs}
+
+
+def host_address(engine: Engine) -> str:
+    """The address of this machine in the engine's network for containers. Skips the test where they cannot get at it
+    there."""
+    if engine.rootless or engine.remote:
+        pytest.skip("containers of this engine have no address of this machine")
+    network, template = ("podman", "{{(index .Subnets 0).Gateway}}")
+    if engine.kind == "docker":
+        network, template = ("bridge", "{{(index .IPAM.Config 0).Gateway}}")
+    command = engine.command("network", "inspect", network, "--format", template)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def small(color: int, size: int = 64) -> dict[str, Any]:
