@@ -104,7 +104,8 @@ def serve(
         models = _find_models(workspace, record, options)
         with operation.step(f"Load {label} into {workspace.engine.kind}") as task:
             identity = load_recorded(workspace.engine, layout_of(record), record.name, task)
-        shared = stack.enter_context(scratch_folder())
+        shared = stack.enter_context(scratch_folder()) / "shared"  # which may become another user's
+        shared.mkdir()
         spec = ContainerSpec(
             identity,
             ("serve", "--until-eof"),

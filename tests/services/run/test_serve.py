@@ -219,7 +219,7 @@ def test_what_it_keeps_is_there_when_it_starts_again(home: Path, image: Image) -
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_drains_and_nothing_is_left_but_what_it_keeps(home: Path, image: Image, number: signal.Signals) -> None:
     with serving(home) as (started, served):
-        sockets = [*scratch_of(home).glob("*/gateway.sock")]
+        sockets = [*scratch_of(home).rglob("gateway.sock")]
         assert len(sockets) == 1 and sockets[0].is_socket()
         started.send_signal(number)
         assert started.wait(HANG) == 0
@@ -252,6 +252,11 @@ def test_a_container_ends_when_pycomfy_is_killed_and_only_then_another_gets_its_
         os.close(folder)
         assert (Path(served["state"]) / "kept").read_text() == "drained"
         wait_until(lambda: containers(image.engine) == [])
+    left = [*scratch_of(home).iterdir()]
+    with serving(home) as (started, _):
+        assert not any(folder.exists() for folder in left), "what a kill leaves, the next removes"
+        started.send_signal(signal.SIGINT)
+        assert started.wait(HANG) == 0
 
 
 @dataclass
