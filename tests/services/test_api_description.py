@@ -129,8 +129,12 @@ def run_example(language: Language, served: Served, folder: Path, workspace: Wor
     if language == "curl":
         command = ["bash", "-euo", "pipefail", "-c", text]
     elif language == "typescript":
-        (folder / "call.mjs").write_text(without_types(text))
-        command = ["node", "call.mjs"]
+        known = subprocess.run(
+            ["node", "-p", "process.features.typescript"], capture_output=True, text=True, check=True
+        )
+        name = "call.mts" if known.stdout.strip() == "strip" else "call.mjs"
+        (folder / name).write_text(text if name == "call.mts" else without_types(text))
+        command = ["node", name]
     else:
         command = [sys.executable, "-c", text]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG, check=False)

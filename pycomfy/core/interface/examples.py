@@ -196,7 +196,8 @@ async function upload(file: Blob, name: string): Promise<string> {
         ),
     ]
     types = "".join(f"  {p.name}?: {_typescript_type(p)};\n" for p in example.interface.parameters)
-    return f"""// Call {_title(example)} through its typed API: Node 20 or newer, Deno, Bun; a browser, if it may.
+    return f"""// Call {_title(example)} through its typed API. In a file call.mts: node call.mts, from Node 22.18 on
+// (before: npx tsx call.mts), Deno, Bun; a browser, if it may.
 {imported}const base = "{example.url}";
 const key = ""; // if it asks for one
 
