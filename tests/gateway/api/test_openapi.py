@@ -126,7 +126,8 @@ NOT_CHECKED = "positive_data_acceptance,negative_data_rejection"
 @pytest.mark.usefixtures("online")
 def test_no_request_gets_an_answer_that_is_not_documented(serving: Listening, tmp_path: Path) -> None:
     """Both faces: no 500, no status, type or body that the document does not have."""
-    options = ("--max-examples", "8", "--seed", "1", "--exclude-checks", NOT_CHECKED, "--no-color", "--workers", "2")
+    # One worker: where two threads make syntax trees, CPython 3.11 counts their depth wrong, and Hypothesis fails.
+    options = ("--max-examples", "8", "--seed", "1", "--exclude-checks", NOT_CHECKED, "--no-color", "--workers", "1")
     done = tool(
         "tool", "run", "--from", TESTER, "st", "run", f"{serving.url}/openapi.json", *options, cwd=tmp_path, timeout=600
     )
