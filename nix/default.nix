@@ -2,7 +2,7 @@
 #
 #   nix-build nix --argstr platform linux/arm64 -A oci
 #
-# -> { sources, ingredients, root, layers, oci, image }; `image` alone needs nixpkgs.
+# -> { sources, ingredients, root, layers, oci, programs, image }; `image` alone needs nixpkgs.
 {
   project ? ../.,
   system ? builtins.currentSystem,
@@ -133,6 +133,9 @@ in
 
   # The root's path by another way, for machines without pycomfy or a cache: needs nixpkgs.
   unpackedRoot = roots.unpack pkgs target (pinsOf target).root;
+
+  # { load, run }: files that can be run.
+  programs = (import ./programs.nix { inherit (python) runPython interpreter; }).of { inherit lock oci; };
 
   image = import ./dockertools.nix { inherit runPython pkgs; } {
     inherit lock oci architecture;

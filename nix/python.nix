@@ -20,6 +20,8 @@ let
   };
   machine = machines.${platform};
   libraries = "${root}/usr/lib/${machine.triple}";
+  loader = "${libraries}/${machine.loader}";
+  python' = "${root}/usr/bin/python${python}";
   builders = builtins.path {
     name = "pycomfy-builders";
     path = ./builders;
@@ -29,6 +31,14 @@ let
 in
 {
   inherit machines machine;
+
+  # The words that start this Python, on any Linux.
+  interpreter = [
+    loader
+    "--library-path"
+    libraries
+    python'
+  ];
 
   # Run SCRIPT with SPEC (any JSON) in `specPath`; it writes `out`.
   # With `fixed`, an SRI hash, the output is fixed by it and the builder has the network; with `file`, a SHA-256 in
@@ -47,11 +57,11 @@ in
         inherit name;
         inherit (machine) system;
         # `lib64/ld-linux…` is an absolute symlink, hence the loader's real place.
-        builder = "${libraries}/${machine.loader}";
+        builder = loader;
         args = [
           "--library-path"
           libraries
-          "${root}/usr/bin/python${python}"
+          python'
           # Not -I: the builders are modules that import one another from the script's folder.
           "-E"
           "-s"

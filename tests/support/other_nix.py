@@ -17,7 +17,7 @@ _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 @dataclass(frozen=True)
 class Nix:
-    """One Nix. `prefix` starts its programs, which are all one: `[*nix.prefix, "nix-build", …]`, or none for the machine's own."""
+    """One Nix. `tree` has its Debian packages, unpacked; None is the machine's own."""
 
     version: str
     tree: Path | None = None
@@ -31,7 +31,8 @@ class Nix:
         loader = self.tree / _LIBRARIES / "ld-linux-x86-64.so.2"
         libraries = f"{self.tree / _LIBRARIES}:{self.tree / 'usr/lib'}"
         start = [str(loader), "--argv0", program, "--library-path", libraries, str(self.tree / "usr/bin/nix")]
-        return [*start, *map(str, arguments)]
+        # Its hook for building on other machines is the program that runs, which is the loader here.
+        return [*start, "--option", "build-hook", "", *map(str, arguments)]
 
 
 def own_nix() -> Nix:

@@ -28,7 +28,7 @@ FIX: Fixes = ("get the bundle again", suggest("export", "makes it again", output
 _NIX32 = "[0-9abcdfghijklmnpqrsvwxyz]"
 _PATHS = re.compile(
     rf"README\.md|cache/(nix-cache-info|{_NIX32}{{32}}\.narinfo|nar/{_NIX32}{{52}}\.nar)|models/[0-9a-f]{{64}}"
-    r"|project/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}){0,7}"
+    r"|project/\.gitignore|project/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}){0,7}"
 )
 
 

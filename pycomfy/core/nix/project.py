@@ -11,6 +11,7 @@ from pycomfy.core.lockfile.schema import Lock, render_lock
 
 _TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
 _README = "README.md.j2"
+_GITIGNORE = "gitignore"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ProjectContent:
 def project_files(content: ProjectContent, toolkit: Toolkit) -> dict[str, bytes]:
     """Return every file of the project. Equal contents give equal bytes."""
     files = {name: toolkit.templates[name] for name in _TEMPLATES}
+    files[".gitignore"] = toolkit.templates[_GITIGNORE]
     files["README.md"] = _readme(content.lock, toolkit.templates[_README].decode()).encode()
     files["pycomfy.lock"] = render_lock(content.lock).encode()
     files["workflow.json"] = content.workflow
