@@ -233,6 +233,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             describe=lambda job: describe(project, job, machine.environment),
             on_end=end,
             on_nodes=metrics.count_nodes,
+            missing=lambda: startup.locations,
         )
         startup = Startup(settings, project, places, instances, machine.environment, dispatcher.gate)
         outside = Outside(Trusted.parse(settings.webhook_hosts), settings.webhook_http)

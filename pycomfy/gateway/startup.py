@@ -50,10 +50,15 @@ class Startup:
     _fetcher: ModelFetcher | None = None
     _warm_up: str = ""
 
+    @property
+    def locations(self) -> list[str]:
+        """Of the models that are missing."""
+        return [model.location for model in self.missing]
+
     def reasons(self) -> list[str]:
         """A sentence each; nothing if it is ready."""
         found = []
-        if told := self._describe_missing():
+        if told := describe_missing(self.locations):
             state = self._fetcher.state if self._fetcher is not None else "not fetched: PYCOMFY_FETCH_MODELS is not set"
             found.append(f"{told} ({state})" if state else told)
             failures = self._fetcher.failures if self._fetcher is not None else {}
@@ -74,15 +79,12 @@ class Startup:
         if self.missing and self.settings.fetch_models:
             await self._fetch(models)
         elif self.missing:
-            log.warning(self._describe_missing())
+            log.warning(describe_missing(self.locations))
         await self._warm()
         self.gate.set()
         while True:
             await asyncio.sleep(LOOK_INTERVAL if self.missing else TRY_AGAIN)
             await self._look(models)
-
-    def _describe_missing(self) -> str:
-        return describe_missing([model.location for model in self.missing])
 
     async def _look(self, models: list[Model]) -> None:
         await asyncio.to_thread(link_models, self.places)

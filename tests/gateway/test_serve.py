@@ -111,15 +111,21 @@ def test_a_stop_ends_it_in_order_and_gives_the_running_job_back(serving: Serving
 
 def test_missing_models_are_named_until_they_are_there(image: Image) -> None:
     model = {"folder": "vae", "name": "a.pt", "sha256": "0" * 64, "size": 3, "sources": []}
-    (image.root / "project" / "pycomfy.lock").write_text(json.dumps({"name": "mine", "models": [model]}))
+    models = [model, {**model, "folder": "loras", "name": "y"}]
+    (image.root / "project" / "pycomfy.lock").write_text(json.dumps({"name": "mine", "models": models}))
     serving = Serving(image, wait=False)
     wait_until(lambda: serving.client.get("/startupz").status_code == 200 if serving.socket.exists() else False)
     answer = serving.client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["reasons"][0].startswith("models are missing: vae/a.pt")
-    (image.root / "models" / "vae").mkdir(parents=True)
-    (image.root / "models" / "vae" / "a.pt").write_bytes(b"abc")
+    assert answer.json()["reasons"][0].startswith("models are missing: vae/a.pt, loras/y")
+    said = serving.run("Half")["error"]["message"]  # its node refuses "y"
+    assert said.startswith("models are missing: loras/y (Value not in list: x: 'y'")
+    for name in ("vae/a.pt", "loras/y"):
+        path = image.root / "models" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"abc")
     wait_until(serving.is_ready)
+    assert serving.run("Half")["error"]["message"].startswith("Value not in list")
     assert serving.stop() == 0
 
 

@@ -5,13 +5,14 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..comfyui.instance import Died, Instance, Interrupted, Rejected
 from ..comfyui.tracker import Tracker
+from ..missing import describe_missing
 from .leftovers import TempFiles, remove_strays
 from .live import Live
 from .model import CONVERTED, Job, JobError, Output, State
@@ -128,6 +129,7 @@ class Dispatcher:
     describe: Callable[[Job], Mapping[str, Any]] = lambda job: {}
     on_end: Callable[[Job], Awaitable[None]] | None = None
     on_nodes: Callable[[list[tuple[str, float]]], None] = lambda seconds: None
+    missing: Callable[[], Sequence[str]] = lambda: ()
     running: dict[str, Running] = field(default_factory=dict)
     draining: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -234,7 +236,7 @@ class Dispatcher:
                 await self._drop_unnamed(instance, running.outputs, folder)
                 return await self._finish_interrupted(running)
             except Rejected as e:
-                error = explain(e, graph)
+                error = explain(e, self.missing())
                 if error.code == "out_of_memory" and retry:
                     running.warn("memory was used up: models were unloaded, and the job was tried again")
                     prompt_id = await self._start_over(instance, running, folder)
@@ -478,12 +480,15 @@ def _list_paths(outputs: Iterable[Output], top: Path) -> set[Path]:
     return {top / output.subfolder / output.name for output in outputs if output.folder == "output"}
 
 
-def explain(rejected: Rejected, graph: Mapping[str, Any]) -> JobError:
-    """The first error, with the others in its message where there are more."""
+def explain(rejected: Rejected, missing: Sequence[str]) -> JobError:
+    """The first error, with the others in its message where there are more; of a file that ComfyUI does not know it
+    says so if that is a model of those that are `missing`."""
     first = rejected.events[0] if rejected.events else {"type": "failed", "message": "ComfyUI does not say why"}
     kind, message = str(first.get("type")), str(first.get("message"))
     details = str(first.get("details") or "")
     text = f"{message}: {details}" if details and details not in message else message
+    if lost := [location for location in missing if f"'{location.partition('/')[2]}' not in" in details]:
+        text = f"{describe_missing(lost)} ({text})"
     if len(rejected.events) > 1:
         text += f" (and {len(rejected.events) - 1} more)"
     code = "node_execution_error" if "traceback" in first else "invalid_workflow"
