@@ -14,7 +14,7 @@ def look(folder: OutputFolder) -> list[Path]:
 def test_new_files_are_found_also_in_folders_that_were_made_since(tmp_path: Path) -> None:
     folder = OutputFolder(tmp_path)
     (tmp_path / "old.png").touch()
-    assert look(folder) == []
+    assert look(folder) == [tmp_path / "old.png"]
     (tmp_path / "new.png").touch()
     (tmp_path / "below" / "deep").mkdir(parents=True)
     (tmp_path / "below" / "deep" / "new.txt").touch()
