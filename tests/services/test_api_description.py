@@ -123,9 +123,20 @@ def test_names_in_the_document_are_good_names_in_programs(workspace: Workspace) 
 
 
 def run_example(language: Language, served: Served, folder: Path, workspace: Workspace) -> str:
-    """Run what is printed, in a folder with the files that it names."""
+    """Run what is printed, which ends well."""
+    done = start_example(language, served, folder, workspace)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def start_example(
+    language: Language, served: Served, folder: Path, workspace: Workspace, seed: int = 7
+) -> "subprocess.CompletedProcess[str]":
+    """Run what is printed, in a folder with the files that it names. `seed` is another value than its own."""
     (folder / "photo.png").write_bytes(b"a picture")
     text = write_api_example(workspace, "portrait", language, served.url)
+    text, count = re.subn(r"(seed['\"]?: )7\b", rf"\g<1>{seed}", text)
+    assert count == 1 or language == "comfy-sdk"
     if language == "curl":
         command = ["bash", "-euo", "pipefail", "-c", text]
     elif language == "typescript":
@@ -137,9 +148,7 @@ def run_example(language: Language, served: Served, folder: Path, workspace: Wor
         command = ["node", name]
     else:
         command = [sys.executable, "-c", text]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG, check=False)
-    assert done.returncode == 0, done.stderr + text
-    return done.stdout
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG, check=False)
 
 
 def without_types(text: str) -> str:
@@ -204,6 +213,17 @@ def test_a_call_in_one_line_runs_and_uploads_the_files_that_the_workflow_takes(
     with urllib.request.urlopen(f"{served.url}/api/v2/jobs/{job['id']}/workflow") as answer:
         graph = json.load(answer)
     assert (graph.get("workflow", graph)["1"]["inputs"]["image"] != "a.png") == ("image" in names)
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "typescript"])
+def test_an_example_with_a_wrong_value_prints_what_the_gateway_says_of_it(
+    language: Language, served: Served, workspace: Workspace, tmp_path: Path
+) -> None:
+    if missing := [name for name in PROGRAMS[language] if shutil.which(name) is None]:
+        pytest.skip(f"there is no {' and no '.join(missing)} here")
+    done = start_example(language, served, tmp_path, workspace, seed=-7)
+    assert done.returncode != 0
+    assert "/inputs/seed" in done.stdout + done.stderr
 
 
 def test_the_document_needs_only_what_pycomfy_is_installed_with() -> None:

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import struct
 import subprocess
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import load, read_layout
+from tests.stories.gateway import sdk
 from tests.stories.gateway.container import Container, serving
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +71,21 @@ def gateway(engine: Engine, hello_image: str, tmp_path_factory: pytest.TempPathF
     """A gateway without any network, for all the stories that leave it as it is."""
     with serving(engine, hello_image, tmp_path_factory.mktemp("gateway")) as container:
         yield container
+
+
+@pytest.fixture(scope="session")
+def sdk_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with comfy-sdk and comfy-api-proxy."""
+    return sdk.install(tmp_path_factory.mktemp("sdk") / "venv")
+
+
+def red_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + b"\xff\0\0" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def picture(run: dict[str, Any]) -> Path:

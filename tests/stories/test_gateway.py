@@ -12,7 +12,6 @@ import signal
 import struct
 import threading
 import uuid
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pytest
 import websockets
 
 from pycomfy.adapters.containers.engine import Engine
+from tests.stories.conftest import red_png
 from tests.stories.gateway.container import TERMINAL, Container, node, read_events, serving, slow, small
 from tests.support.small_disks import small_disk
 
@@ -37,15 +37,6 @@ def own(engine: Engine, hello_image: str, tmp_path: Path) -> Iterator[Container]
 
 def fresh() -> int:
     return uuid.uuid4().int % (1 << 24)
-
-
-def red_png(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + b"\xff\0\0" * width) * height)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def test_inputs_by_name_give_the_same_picture_waited_for_and_not(gateway: Container) -> None:

@@ -23,15 +23,10 @@ IMAGE, TEXT = (
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sdk.install(tmp_path_factory.mktemp("sdk") / "venv")
-
-
-@pytest.fixture(scope="module")
-def ours(engine: Engine, hello_image: str, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def ours(engine: Engine, hello_image: str, sdk_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("ours")
     with serving(engine, hello_image, folder) as container, container.on_port() as address:
-        return run_client(programs / "python", SCRIPT, address)
+        return run_client(sdk_programs / "python", SCRIPT, address)
 
 
 def test_the_sdk_gets_what_the_contract_says(ours: dict[str, Any]) -> None:
@@ -41,7 +36,7 @@ def test_the_sdk_gets_what_the_contract_says(ours: dict[str, Any]) -> None:
 
 
 def test_the_table_of_differences_to_the_proxy_is_true(
-    engine: Engine, hello_image: str, programs: Path, ours: dict[str, Any], tmp_path: Path
+    engine: Engine, hello_image: str, sdk_programs: Path, ours: dict[str, Any], tmp_path: Path
 ) -> None:
     """Each line names a step of the path. What differs now and then only, as with events that the proxy misses, is no
     difference of the contract: it is one that stays when the path is walked again."""
@@ -51,10 +46,10 @@ def test_the_table_of_differences_to_the_proxy_is_true(
         port = int(listener.getsockname()[1])
     with (
         bare_comfyui(engine, hello_image, tmp_path) as comfyui,
-        sdk.proxy(programs, comfyui, port, tmp_path) as address,
+        sdk.proxy(sdk_programs, comfyui, port, tmp_path) as address,
     ):
         for _ in range(3):
-            theirs = run_client(programs / "python", SCRIPT, address)
+            theirs = run_client(sdk_programs / "python", SCRIPT, address)
             differences &= {name for name in ours if ours[name] != theirs.get(name)}
             if differences <= listed:
                 return

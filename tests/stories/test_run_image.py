@@ -25,6 +25,7 @@ from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_imag
 from pycomfy.services.run.run import run as run_version
 from pycomfy.services.workspace import Workspace
 from tests.stories.any_pack import IN_CONTAINER, write_any_pack
+from tests.stories.conftest import red_png
 from tests.support.data_folders import new_paths
 from tests.support.operations import Recorder, listening
 from tests.support.service_projects import make_files, record_layout
@@ -87,15 +88,6 @@ def test_every_kind_of_output_comes_out(engine: Engine, layout: LayoutImage, tmp
     data = saved.read_bytes()
     assert data.startswith(b"\x89PNG")
     assert b'{"nodes": []}' in data, "the workflow travels in the picture"
-
-
-def red_png(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + b"\xff\0\0" * width) * height)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def test_a_picture_given_as_an_input_is_read(layout: LayoutImage, tmp_path: Path) -> None:

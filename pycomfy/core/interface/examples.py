@@ -106,10 +106,11 @@ def _write_curl(example: Example) -> str:
         "",
         "# Waits up to a minute for the result; the answer is the job in any case.",
         f"curl --fail-with-body -sS {example.url}/v1/jobs -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\",
-        f"  --data {body} > job.json",
+        f"  --data {body} | tee job.json",
         "",
         "# Still running? This waits on; .../events is a stream of what happens.",
-        f'curl --fail-with-body -sS "{example.url}/v1/jobs/$(jq -r .id job.json)?wait=60" > job.json',
+        "JOB=$(jq -r .id job.json)",
+        f'curl --fail-with-body -sS "{example.url}/v1/jobs/$JOB?wait=60" | tee job.json',
         "",
         "# How it ended; why, if it failed.",
         "jq '{status, error}' job.json",
@@ -126,7 +127,7 @@ def _write_python(example: Example) -> str:
     def upload(file: str) -> str:
         """Return the id of an uploaded file: the value of an input."""
         with Path(file).open("rb") as data:
-            return read(api.post("/v1/files", files={"file": (Path(file).name, data)}, timeout=None))["id"]
+            return check(api.post("/v1/files", files={"file": (Path(file).name, data)}, timeout=None)).json()["id"]
 '''
         if example.files
         else ""
@@ -146,26 +147,26 @@ key = os.environ.get("PYCOMFY_API_KEY")
 headers = {{"Authorization": f"Bearer {{key}}"}} if key else {{}}
 
 
-def read(answer: httpx.Response) -> dict:
-    """Return what the gateway answered; end with what it says is wrong."""
+def check(answer: httpx.Response) -> httpx.Response:
+    """Return an answer of the gateway; end with what it says is wrong."""
     if answer.is_error:
         raise SystemExit(f"{{answer.status_code}}: {{answer.text}}")
-    return answer.json()
+    return answer
 
 
 with httpx.Client(base_url="{example.url}", headers=headers, timeout=90) as api:
 {upload}
     inputs = {{
 {"".join(entries)}    }}
-    job = read(api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}}))
+    job = check(api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}})).json()
     while job["status"] in {_UNFINISHED}:
-        job = read(api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}))
+        job = check(api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}})).json()
     if job["status"] != "succeeded":
         raise SystemExit(f"{{job['status']}}: {{job['error']}}")
     for name, files in job["outputs"].items():
         for file in files:
             path = Path(Path(file["name"]).name)
-            path.write_bytes(api.get(file["url"]).raise_for_status().content)
+            path.write_bytes(check(api.get(file["url"])).content)
             print(f"{{name}}: {{path}}")
 '''
 
@@ -272,8 +273,10 @@ headers = {{"Authorization": f"Bearer {{key}}"}} if key else {{}}
 
 with Comfy(api_key=key) as client:
     # Its own graph, which may be in a file as well; only values may be changed.
-    graph = httpx.get(f"{{url}}/v1/workflow", headers=headers).raise_for_status().json()["graph"]
-    workflow = client.workflows.from_json(graph)
+    answer = httpx.get(f"{{url}}/v1/workflow", headers=headers)
+    if answer.is_error:
+        raise SystemExit(f"{{answer.status_code}}: {{answer.text}}")
+    workflow = client.workflows.from_json(answer.json()["graph"])
 {"".join(lines)}
     job = client.run(workflow)
     for output in job.outputs:{f"  # by node: {printable(outputs)}" if outputs else ""}

@@ -116,9 +116,15 @@ def _write_python(interface: Interface, base: str) -> str:
 api = httpx.Client(base_url={base!r}, timeout=90)
 inputs = {{
 {inputs}}}
-job = api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}}).raise_for_status().json()
+
+def read(answer):
+    if answer.is_error:
+        raise SystemExit(f"{{answer.status_code}}: {{answer.text}}")
+    return answer.json()
+
+job = read(api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}}))
 while job["status"] in ("queued", "running", "canceling"):
-    job = api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}).raise_for_status().json()
+    job = read(api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}))
 print(job["status"], job["outputs"], job["error"])"""
 
 
