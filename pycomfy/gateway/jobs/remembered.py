@@ -14,8 +14,9 @@ from ..graph.nodes import find_inputs
 from ..graph.policy import link_source
 from .model import Output
 
-MOST = 5000
-"""Outputs that are remembered, of all nodes together; those of the node that was longest unused go first."""
+MOST = 1000
+"""Outputs that are remembered, of all nodes together; those of the node that was longest unused go first. ComfyUI's own
+cache has the nodes of its last prompt."""
 
 
 def sign_nodes(graph: Mapping[str, Any]) -> dict[str, str]:
@@ -59,10 +60,10 @@ class Remembered:
         self._number = 0
 
     def note(self, instance: str, signature: str, outputs: tuple[Output, ...]) -> None:
-        """A node with more than `MOST` outputs is not remembered."""
+        """The last node is remembered however many outputs it has."""
         self._number += len(outputs) - len(self._outputs.pop((instance, signature), ()))
         self._outputs[instance, signature] = outputs
-        while self._number > MOST:
+        while self._number > MOST and len(self._outputs) > 1:
             self._number -= len(self._outputs.popitem(last=False)[1])
 
     def find(self, instance: str, signature: str) -> tuple[Output, ...]:
