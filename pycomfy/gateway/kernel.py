@@ -1,7 +1,8 @@
-"""What the kernel says of this container: processes that it killed, and files that are being written."""
+"""What the kernel says of this container: processes that it killed, cores, and files that are being written."""
 
 import contextlib
 import ctypes
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,18 @@ def count_memory_kills(cgroup: Path = _CGROUP) -> int:
                 if key == "oom_kill":
                     return int(number)
     return 0
+
+
+def count_cores(cgroup: Path = _CGROUP) -> int:
+    """How many cores this container may use, at least one: those that it may run on, and no more than its share of
+    time is worth."""
+    cores = len(os.sched_getaffinity(0))
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # cgroups of version 2 and 1
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number: there is no limit
+            quota, period = " ".join((cgroup / name).read_text() for name in names).split()
+            if int(quota) > 0:
+                cores = min(cores, math.ceil(int(quota) / int(period)))
+    return max(1, cores)
 
 
 def keep_memory_private() -> None:

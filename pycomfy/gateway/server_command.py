@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import uvicorn
 
@@ -24,9 +25,10 @@ from .assets.outside import Outside
 from .assets.storage import Storage, make_storage
 from .assets.store import AssetStore
 from .comfyui.instance import Instance
-from .comfyui.workers import Worker, lay_out, plan_workers
+from .comfyui.workers import Hardware, Worker, lay_out, plan_workers, runs_targets
 from .events import Failure
 from .gpu import count_gpus
+from .graph.branches import Branch, find_branches
 from .http_limits import limit_http
 from .installation import prepare
 from .jobs.dispatch import Dispatcher
@@ -36,7 +38,7 @@ from .jobs.keeping import AssetKeeper, GraphStager, describe
 from .jobs.live import Live
 from .jobs.model import Job
 from .jobs.sqlite import SqliteStore, StoreSettings
-from .kernel import keep_memory_private
+from .kernel import count_cores, keep_memory_private
 from .logs import ComfyLines, set_up
 from .metrics import Metrics
 from .model_links import follow_models
@@ -62,8 +64,8 @@ def run(places: Places, *, until_eof: bool = False) -> int:
         gate = Gate(settings)
         _make_storage(settings, environment)
         read_warm_up(settings.warmup, read_project(places))
-        gpus = count_gpus()
-        workers = plan_workers(settings.workers, places, gpus, os.environ)
+        hardware = Hardware(count_gpus(), count_cores())
+        workers = plan_workers(settings.workers, places, hardware, os.environ)
         workers = [replace(worker, places=lay_out(worker, places, prepare)) for worker in workers]
     except (BadSettings, Failure, OSError, ValueError) as e:
         print(f"serve: {e}", file=sys.stderr)
@@ -74,7 +76,7 @@ def run(places: Places, *, until_eof: bool = False) -> int:
     spool.mkdir(exist_ok=True)
     tempfile.tempdir = str(spool)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    return asyncio.run(_serve(Machine(workers, gpus == 0, environment), gate, until_eof=until_eof))
+    return asyncio.run(_serve(Machine(workers, hardware.gpus == 0, environment), gate, until_eof=until_eof))
 
 
 @dataclass(frozen=True)
@@ -181,10 +183,9 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     hub = Hub()
     live = Live(hub)
 
-    def find_job(instance: str) -> str | None:
-        return next((r.job.id for r in dispatcher.running.values() if r.job.worker == instance), None)
-
-    lines = ComfyLines(settings.log_lines, find_job, lambda job: dispatcher.find_secrets(job))
+    lines = ComfyLines(
+        settings.log_lines, lambda name: dispatcher.find_job(name), lambda job: dispatcher.find_secrets(job)
+    )
     instances = [
         Instance(
             worker.name,
@@ -225,12 +226,21 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
             if gateway.webhooks is not None:
                 gateway.webhooks.tell(job)
 
+        def split(graph: Mapping[str, Any]) -> list[Branch]:
+            known = gateway.node_types if splits else None  # until they are known, jobs are run whole
+            return find_branches(graph, known, share_models=settings.split == "models") if known else []
+
+        splits = settings.split != "off" and len(instances) > 1
+        if splits and not runs_targets(places):
+            log.warning("PYCOMFY_SPLIT: this ComfyUI cannot run a part of a graph, jobs are run whole")
+            splits = False
         dispatcher = Dispatcher(
             store,
             live,
             AssetKeeper(assets, project, places.python, storage),
             GraphStager(assets, places),
             describe=lambda job: describe(project, job, machine.environment),
+            split=split,
             on_end=end,
             on_nodes=metrics.count_nodes,
             missing=lambda: startup.locations,

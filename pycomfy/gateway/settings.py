@@ -111,6 +111,11 @@ class Settings(BaseModel):
     workers: str = Field(
         "auto", pattern=r"^(auto|[1-9][0-9]{0,2})$", description="ComfyUIs: a number, or auto for one for each GPU"
     )
+    split: Literal["off", "apart", "models"] = Field(
+        "off",
+        description="run the branches of one job at once on ComfyUIs that are idle: off, those that have no node in"
+        " common (apart), or also those that have only loaders of model files in common (models)",
+    )
     drain: float = Field(
         20, ge=0, le=86_400, description="seconds that running jobs get when the gateway is stopped; the others wait"
     )

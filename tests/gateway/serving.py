@@ -33,7 +33,10 @@ class Serving:
             return False
 
     def submit(self, kind: str, *, extra: dict[str, str] | None = None) -> dict[str, Any]:
-        body = {"workflow": {"1": {"class_type": kind, "inputs": {}}}, **({"extra_data": extra} if extra else {})}
+        return self.submit_graph({"1": {"class_type": kind, "inputs": {}}}, **({"extra_data": extra} if extra else {}))
+
+    def submit_graph(self, graph: dict[str, Any], **more: Any) -> dict[str, Any]:
+        body = {"workflow": graph, **more}
         answer = self.client.post("/api/v2/jobs", json=body)
         assert answer.status_code == 201, answer.text
         job: dict[str, Any] = answer.json()

@@ -177,6 +177,60 @@ def test_a_graph_that_makes_a_flood_is_bounded_and_the_next_job_runs(gateway: Co
     assert gateway.finish(gateway.submit(small(fresh()))["id"])["status"] == "succeeded"
 
 
+def branches() -> dict[str, Any]:
+    """Two that have nothing in common: a picture and a preview, and two pictures; each with a slow node before."""
+    color = fresh()
+    graph: dict[str, Any] = {}
+    for name in ("a", "b"):
+        graph[f"{name}1"] = node("EmptyImage", width=512, height=512, batch_size=2 if name == "b" else 1, color=color)
+        graph[f"{name}2"] = node("ImageBlur", image=[f"{name}1", 0], blur_radius=9, sigma=5.0)
+        graph[f"{name}3"] = node("SaveImage", images=[f"{name}2", 0], filename_prefix=f"branches/{name}-{color}")
+    return {**graph, "a4": node("PreviewImage", images=["a2", 0]), "b4": node("PreviewAny", source="some text")}
+
+
+def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
+    """Those of a PNG file; of what is written about the job, all but its id."""
+    found, at = [], 8
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at : at + 8])
+        body = png[at + 8 : at + 8 + size]
+        if kind == b"tEXt" and body.startswith(b"pycomfy\0"):
+            about = json.loads(body.partition(b"\0")[2])
+            assert about.pop("job")
+            body = json.dumps(about).encode()
+        found.append((kind, body))
+        at += size + 12
+    return found
+
+
+def test_a_job_in_two_branches_gives_what_it_gives_whole(
+    engine: Engine, gateway: Container, hello_image: str, tmp_path: Path
+) -> None:
+    def run(container: Container) -> list[tuple[str, str, bytes]]:
+        done = container.finish(container.submit(graph)["id"])
+        assert done["status"] == "succeeded", done
+        assert (done["progress"]["nodes_done"], done["progress"]["nodes_total"]) == (8, 8)
+        return [(o["node_id"], o["name"], container.http.get(o["url"]).content) for o in done["outputs"]]
+
+    graph = branches()
+    with serving(engine, hello_image, tmp_path, PYCOMFY_WORKERS="2", PYCOMFY_SPLIT="apart") as two:
+        two.until(lambda: two.http.post("/api/v2/jobs", json={"workflow": {"1": node("No")}}).status_code == 422)
+        both = [two.submit(slow(fresh()))["id"] for _ in range(2)]
+        two.until(lambda: all(two.job(job)["status"] == "running" for job in both))
+        for job in both:
+            two.http.post(f"/v1/jobs/{job}/cancel")
+            two.finish(job)
+        split = run(two)
+        written = {path.relative_to(two.data).parts[0] for path in two.data.glob("**/branches/*.png")}
+    assert written == {"output", "workers"}, "one ComfyUI did it all"
+    whole = run(gateway)
+    # The name of a preview is drawn.
+    assert [(node, name) for node, name, _ in split if node != "a4"] == [(n, name) for n, name, _ in whole if n != "a4"]
+    assert [node for node, _, _ in split] == ["a3", "b3", "b3", "a4", "b4"]
+    for (_, name, one), (_, _, other) in zip(split, whole, strict=True):
+        assert one == other if name.endswith(".txt") else chunks(one) == chunks(other)
+
+
 def test_comfyui_that_is_killed_in_the_middle_of_a_job_is_started_again_and_the_job_runs(own: Container) -> None:
     job = own.submit(slow(fresh(), nodes=8))["id"]
     own.until(lambda: own.job(job)["status"] == "running")

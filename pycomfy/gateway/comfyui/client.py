@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -12,6 +12,9 @@ from ..server import Refused
 ANSWER_LIMIT = 128 << 20
 MESSAGE_LIMIT = 64 << 20
 """Bytes of one message on the WebSocket; a longer one ends the connection, which is opened again."""
+
+TARGETS = "partial_execution_targets"
+"""The field of a prompt that names the output nodes to run; an older ComfyUI leaves it unread."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=5)
 
@@ -37,9 +40,12 @@ class ComfyClient:
         if self._session is not None:
             await self._session.close()
 
-    async def submit(self, prompt_id: str, graph: object, extra_data: object) -> Any:
-        """The answer of `/prompt`. Raises `Refused` for a graph that ComfyUI does not take, `Unanswered`."""
+    async def submit(self, prompt_id: str, graph: object, extra_data: object, targets: Sequence[str] = ()) -> Any:
+        """The answer of `/prompt`. Without `targets`, all output nodes are run. Raises `Refused` for a graph that
+        ComfyUI does not take, `Unanswered`."""
         body = {"prompt": graph, "client_id": self.client_id, "prompt_id": prompt_id, "extra_data": extra_data}
+        if targets:
+            body[TARGETS] = list(targets)
         return await self._ask("POST", "/prompt", body)
 
     async def history(self, prompt_id: str) -> dict[str, Any] | None:

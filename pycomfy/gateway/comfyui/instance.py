@@ -273,7 +273,7 @@ class Instance:
     async def _submit(self, client: ComfyClient, tracker: Tracker, extra_data: Mapping[str, Any]) -> None:
         graph = dict(tracker.graph)
         try:
-            answer = await client.submit(tracker.prompt_id, graph, extra_data)
+            answer = await client.submit(tracker.prompt_id, graph, extra_data, tracker.targets)
         except Refused as e:
             raise Rejected(find_refusals(e.body, graph)) from e
         if isinstance(answer, dict) and answer.get("node_errors"):

@@ -4,7 +4,7 @@ import base64
 import json
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,10 +61,13 @@ class SentImage:
 
 @dataclass
 class Tracker:
-    """Takes the messages of prompt `prompt_id`, whose nodes are `graph`."""
+    """Takes the messages of prompt `prompt_id`, whose nodes are `graph`. If only a part of it is run, `targets` are its
+    output nodes and `nodes` all of its nodes."""
 
     prompt_id: str
     graph: Mapping[str, Any]
+    targets: tuple[str, ...] = ()
+    nodes: Set[str] = frozenset()
     returned: dict[str, Any] = field(default_factory=dict)
     """What each node returned that is done, before the history has it."""
 
@@ -90,6 +93,9 @@ class Tracker:
     _began: float = 0.0
     _sent_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        self.nodes = self.nodes or self.graph.keys()
+
     @property
     def _succeeded(self) -> bool:
         """Old ComfyUIs tell of the end alone."""
@@ -100,15 +106,7 @@ class Tracker:
         self.ended, self.end = True, ("execution_success", {})
 
     def progress(self) -> Progress:
-        total = max(len(self.graph), 1)
-        done = total if self._succeeded else min(len(self._done), total)
-        part = self._step[0] / self._step[1] if self._step and done < total else 0.0
-        head = about(self.graph, self._current) if self._current is not None else {}
-        title = str(head.get("title") or "")
-        step, steps = self._step or (None, None)
-        message = f"{title} {step}/{steps}" if title and steps else title or None
-        kind = str(head.get("class_type") or "") or None
-        return Progress(min((done + part) / total, 1.0), done, total, self._current, kind, step, steps, message)
+        return join_progress((self,))
 
     def take(self, message: str | bytes) -> None:
         """Take one message; nonsense, and what is about another prompt, changes nothing."""
@@ -174,7 +172,7 @@ class Tracker:
         self._current, self._step, self._began = node, None, time.monotonic()
 
     def _finish(self, node: str) -> None:
-        if node in self.graph and node not in self._done:
+        if node in self.nodes and node not in self._done:
             self._done.add(node)
             if node == self._current:
                 kind = str(about(self.graph, node)["class_type"])
@@ -217,6 +215,21 @@ class Tracker:
             self.sent.append(image)
         else:
             self.sent_lost += 1
+
+
+def join_progress(trackers: Sequence[Tracker]) -> Progress:
+    """That of a graph, of which each tracker has a part."""
+    total = max(len(trackers[0].graph), 1)
+    finished = set[str]().union(*(t.nodes if t._succeeded else t._done for t in trackers))
+    done = total if all(t._succeeded for t in trackers) else min(len(finished), total)
+    begun = sum(t._step[0] / t._step[1] for t in trackers if t._step and not t._succeeded)
+    at = next((t for t in trackers if t._current is not None and not t.ended), trackers[-1])
+    head = about(at.graph, at._current) if at._current is not None else {}
+    title = str(head.get("title") or "")
+    step, steps = at._step or (None, None)
+    message = f"{title} {step}/{steps}" if title and steps else title or None
+    kind = str(head.get("class_type") or "") or None
+    return Progress(min((done + begun) / total, 1.0), done, total, at._current, kind, step, steps, message)
 
 
 def _metadata(data: bytes) -> dict[str, Any]:

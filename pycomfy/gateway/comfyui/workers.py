@@ -6,11 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..places import Places
+from .client import TARGETS
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 SHARED = ("input", "models")
 """Folders of the first ComfyUI that the others have, too. Outputs are apart: two processes would write to one name."""
+
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What says how many threads compute on the CPU. Each worker would take all cores."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,39 @@ class Worker:
     environment: Mapping[str, str]
 
 
-def plan_workers(wanted: str, places: Places, gpus: int, environment: Mapping[str, str]) -> list[Worker]:
-    """`wanted` is a number, or auto for one for each of `gpus`; at least one, which has the folders of `places`."""
-    count = max(1, gpus) if wanted == "auto" else int(wanted)
+@dataclass(frozen=True)
+class Hardware:
+    gpus: int
+    cores: int
+
+
+def plan_workers(wanted: str, places: Places, hardware: Hardware, environment: Mapping[str, str]) -> list[Worker]:
+    """`wanted` is a number, or auto for one for each GPU; at least one, which has the folders of `places`."""
+    count = max(1, hardware.gpus) if wanted == "auto" else int(wanted)
+    threads = _divide_cores(count, hardware, environment)
     return [
-        Worker(str(number), _places(places, number), _visible(number, gpus, environment) if count > 1 else {})
+        Worker(
+            str(number),
+            _places(places, number),
+            {**_visible(number, hardware.gpus, environment), **threads} if count > 1 else {},
+        )
         for number in range(count)
     ]
+
+
+def _divide_cores(count: int, hardware: Hardware, environment: Mapping[str, str]) -> dict[str, str]:
+    """An equal share for each worker where all compute on the CPU, unless somebody chose a number."""
+    if hardware.gpus or any(environment.get(name) for name in THREADS):
+        return {}
+    return dict.fromkeys(THREADS, str(max(1, hardware.cores // count)))
+
+
+def runs_targets(places: Places) -> bool:
+    """Whether this ComfyUI can be told which output nodes to run; older ones run all, and do not say so."""
+    try:
+        return TARGETS in (places.comfyui / "server.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def _places(places: Places, number: int) -> Places:

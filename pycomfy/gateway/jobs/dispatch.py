@@ -5,19 +5,18 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Protocol
 
 from ..comfyui.instance import Died, Instance, Interrupted, Rejected
 from ..comfyui.tracker import Tracker
+from ..graph.branches import Branch, join_branches
 from ..missing import describe_missing
-from .leftovers import TempFiles, remove_strays
+from .collecting import Collector, Keeper
 from .live import Live
-from .model import CONVERTED, Job, JobError, Output, State
-from .outputs import MAX_OUTPUTS, Found, Lost, OutputFolder, find_outputs, find_sent
-from .remembered import Remembered, sign_nodes
+from .model import Job, JobError, State
+from .parts import WHOLE, Part, Running, Station, assign
 from .store import JobStore, StoreFull
 
 log = logging.getLogger(__name__)
@@ -27,31 +26,7 @@ HEARTBEAT = 5.0
 PROGRESS_INTERVAL = 0.5
 """Seconds between two snapshots of the progress, as the contract says (about two a second)."""
 
-MOST_WARNINGS = 100
-
-COMMITTED_EARLY = 200
-"""So many outputs of a job are recorded one by one as they come; those after them with its end."""
-
 _OUT_OF_MEMORY = ("OutOfMemoryError", "Allocation on device", "CUDA out of memory", "HIP out of memory")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An output, with what was made of it; and what could not be made of it."""
-
-    outputs: tuple[Output, ...]
-    warnings: tuple[str, ...] = ()
-
-
-class Keeper(Protocol):
-    """Keeps what a job made, before its record says so."""
-
-    async def keep(self, job: Job, found: Found, *, move: bool = False) -> Kept:
-        """With `move`, where the disk has no room for a copy, a file is taken away from where it is. Raises
-        `NotKept`."""
-
-    async def keep_again(self, job: Job, output: Output) -> Kept:
-        """An output of another job, as one of this job's. Raises `NotKept` where its bytes are gone."""
 
 
 class Stager(Protocol):
@@ -63,10 +38,6 @@ class Stager(Protocol):
     async def clean(self, job: Job) -> None: ...
 
 
-class NotKept(Exception):
-    """An output could not be kept; the message says why."""
-
-
 class JobFailed(Exception):
     """The job cannot succeed."""
 
@@ -76,57 +47,18 @@ class JobFailed(Exception):
 
 
 @dataclass
-class Running:
-    """A job inside a ComfyUI. `why` says what set `stop`."""
-
-    job: Job
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    why: str = ""
-    outputs: list[Output] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    collected: set[str] = field(default_factory=set)
-    names: set[tuple[str, ...]] = field(default_factory=set)
-    """What tells one output from another."""
-
-    lost: dict[str, str] = field(default_factory=dict)
-    """Why an output could not be kept, with its node."""
-
-    def start_over(self) -> None:
-        """What the attempt made is made once more."""
-        for made in (self.outputs, self.collected, self.names, self.lost):
-            made.clear()
-
-    def is_new(self, *name: str) -> bool:
-        """Whether an output was not seen before; it is from now on."""
-        if name in self.names:
-            return False
-        self.names.add(name)
-        return True
-
-    def halt(self, why: str) -> None:
-        self.why = self.why or why
-        self.stop.set()
-
-    def warn_of_lost(self) -> None:
-        for message in self.lost:
-            self.warn(f"an output cannot be kept: {message}")
-
-    def warn(self, text: str) -> None:
-        if len(self.warnings) < MOST_WARNINGS and text[:1000] not in self.warnings:
-            self.warnings.append(text[:1000])
-
-
-@dataclass
 class Dispatcher:
-    """One loop for each instance. `secrets` holds what must not be stored, by the name that a request has for it;
-    `describe` gives the `extra_pnginfo` of a job; `on_end` is told of every job that ended here."""
+    """One loop for each ComfyUI. `secrets` holds what must not be stored, by the name that a request has for it;
+    `describe` gives the `extra_pnginfo` of a job, `split` the branches of its graph that may run apart; `on_end` is
+    told of every job that ended here."""
 
     store: JobStore
     live: Live
-    keeper: Keeper
+    keeper: InitVar[Keeper]
     stager: Stager
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     describe: Callable[[Job], Mapping[str, Any]] = lambda job: {}
+    split: Callable[[Mapping[str, Any]], list[Branch]] = lambda graph: []
     on_end: Callable[[Job], Awaitable[None]] | None = None
     on_nodes: Callable[[list[tuple[str, float]]], None] = lambda seconds: None
     missing: Callable[[], Sequence[str]] = lambda: ()
@@ -135,20 +67,23 @@ class Dispatcher:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Closed until the first job may run."""
 
-    _remembered: Remembered = field(default_factory=Remembered)
-    _affinity: dict[str, str] = field(default_factory=dict)
-    _temp: dict[str, TempFiles] = field(default_factory=dict)
+    _stations: list[Station] = field(default_factory=list)
+    _claims: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while jobs and ComfyUIs are brought together."""
+
+    def __post_init__(self, keeper: Keeper) -> None:
+        self._collector = Collector(self.store, self.live, keeper)
 
     async def serve(self, instance: Instance) -> None:
         """Run jobs on the instance, one after another, until cancelled or drained."""
         await self.gate.wait()
-        folder = OutputFolder(instance.places.output)
-        self._temp[instance.name] = TempFiles(instance.places.temp / "temp")
+        station = Station(instance)
+        self._stations.append(station)
         while not self.draining:
+            await station.free.wait()
             await instance.ready.wait()
-            loaded = self._affinity.get(instance.name)
             try:
-                job = await self.store.claim(instance.name, lease=LEASE, affinity=(loaded,) if loaded else ())
+                job = await self._claim(station)
             except (StoreFull, OSError) as e:
                 log.error("no job can be started: %s", e)
                 await asyncio.sleep(1)
@@ -156,8 +91,16 @@ class Dispatcher:
             if job is None:
                 await self.store.wait(1.0)
                 continue
-            self._affinity[instance.name] = job.request.affinity
-            await self._run(instance, job, folder)
+            await self._run(station, job)
+
+    async def _claim(self, station: Station) -> Job | None:
+        async with self._claims:
+            if not station.free.is_set():
+                return None  # it was lent in the meantime
+            job = await self.store.claim(station.name, lease=LEASE, affinity=station.loaded)
+            if job is not None:
+                station.free.clear()
+            return job
 
     def find_secrets(self, job: str) -> tuple[str, ...]:
         """What must not be shown of a job that runs."""
@@ -180,15 +123,19 @@ class Dispatcher:
         if job in self.running:
             self.running[job].halt("canceled")
 
-    async def _run(self, instance: Instance, job: Job, folder: OutputFolder) -> None:
-        running = self.running[job.id] = Running(job)
-        context = {"job": job.id, "instance": instance.name}
+    def find_job(self, instance: str) -> str | None:
+        """The job that runs in the instance of that name."""
+        return next((r.job.id for r in self.running.values() if any(s.name == instance for s in r.held)), None)
+
+    async def _run(self, station: Station, job: Job) -> None:
+        running = self.running[job.id] = Running(job, [station])
+        context = {"job": job.id, "instance": station.name}
         self.live.status(job)
         log.info("job started", extra=context)
         beat = asyncio.create_task(self._keep_lease(running))
         ended: Job | None = None
         try:
-            ended = await self._attempt(instance, running, folder)
+            ended = await self._attempt(running)
         except asyncio.CancelledError:
             ended = await asyncio.shield(self._give_back(running))
             raise
@@ -198,13 +145,15 @@ class Dispatcher:
             ended = await self._finish(running, "failed", error)
         finally:
             beat.cancel()
+            running.give_back()
             self.running.pop(job.id, None)
             with contextlib.suppress(OSError):
                 await self.stager.clean(job)
             if ended is not None:
                 await self.tell(ended)
             # Nobody waits for this.
-            await asyncio.to_thread(self._temp[instance.name].add, list(running.outputs))
+            for part in running.parts:
+                await asyncio.to_thread(part.station.temp.add, list(part.outputs))
 
     async def tell(self, job: Job) -> None:
         """Tell of a job whose state changed, and end what belongs to it if it is over."""
@@ -216,98 +165,152 @@ class Dispatcher:
         if self.on_end is not None:
             await self.on_end(job)
 
-    async def _attempt(self, instance: Instance, running: Running, folder: OutputFolder) -> Job | None:
+    async def _attempt(self, running: Running) -> Job | None:
         job = running.job
         if job.request.secret is not None and job.request.secret not in self.secrets:
             error = JobError(code="secret_lost", message="the key that came with the job is not kept over a restart")
             return await self._finish(running, "failed", error)
-        await folder.look()  # what is there by now is not of this job
         try:
             graph = await self.stager.stage(job)
         except JobFailed as e:
             return await self._finish(running, "failed", e.error)
         prompt_id = job.id if job.attempt == 1 else str(uuid.uuid5(uuid.UUID(job.id), str(job.attempt)))
-        for retry in (True, False):
-            tracker = Tracker(prompt_id, graph)
-            try:
-                entry = await self._execute(instance, running, tracker)
-            except Interrupted:
-                await self._collect_all(instance, running, tracker.returned, tracker)
-                await self._drop_unnamed(instance, running.outputs, folder)
+        deadline = asyncio.create_task(self._halt_at_deadline(running))
+        try:
+            branches = await self._borrow(running)
+            running.parts = assign(branches, running.held, graph)
+            async with asyncio.TaskGroup() as group:
+                for part in running.parts:
+                    part.begin(prompt_id)
+                    group.create_task(self._run_part(running, part))
+        finally:
+            deadline.cancel()
+        await self._collect_broken(running)
+        # Before anybody can know of the end: the next job may need them all.
+        running.give_back()
+        return await self._conclude(running)
+
+    async def _borrow(self, running: Running) -> list[Branch]:
+        """The branches to run at once, each in a ComfyUI that the job has: those that have nothing else to do are
+        added."""
+        branches = self.split(running.job.request.graph)
+        if len(branches) > 1:
+            async with self._claims:
+                idle = [s for s in self._stations if s.free.is_set() and s.instance.ready.is_set()]
+                if idle and not await self._any_waits():
+                    running.hold(idle[: len(branches) - 1])
+        return join_branches(branches, len(running.held)) if len(running.held) > 1 else [WHOLE]
+
+    async def _any_waits(self) -> bool:
+        try:
+            return (await self.store.counts()).states.get("queued", 0) > 0
+        except OSError:
+            return True
+
+    async def _run_part(self, running: Running, part: Part) -> None:
+        station = part.station
+        station.loaded = frozenset(name for name in (running.job.request.affinity, part.affinity) if name)
+        try:
+            await station.folder.look()  # what is there by now is not of this job
+            if not await self._try(running, part, first=True):
+                await self._start_over(part)
+                await self._try(running, part, first=False)
+        except Exception as e:  # noqa: BLE001  it is raised once all parts are over
+            running.break_off(part, e)
+
+    async def _try(self, running: Running, part: Part, *, first: bool) -> bool:
+        """Whether it is done; False if another try in an emptied ComfyUI may do better. Raises what `Instance.run`
+        does."""
+        tracker = part.tracker
+        try:
+            entry = await self._execute(running, part)
+        except Rejected as e:
+            if not first or not is_out_of_memory(e):
+                raise
+            running.warn("memory was used up: models were unloaded, and the job was tried again")
+            return False
+        outputs = entry.get("outputs")
+        # A cached node is in the history, and was not told of in a message.
+        returned = {**tracker.returned, **(outputs if isinstance(outputs, dict) else {})}
+        await self._collector.collect_all(running, part, returned)
+        if first and any(node in tracker.cached for node in part.lost.values()):
+            log.info("what a cached node made is gone: it runs again", extra={"job": running.job.id})
+            return False
+        self._collector.remember(part)
+        await self._collector.collect_unnamed(running, part)
+        return True
+
+    async def _start_over(self, part: Part) -> None:
+        """Prepare another try, in a ComfyUI that has neither models nor results in its memory."""
+        part.begin(str(uuid.uuid4()))
+        await self._collector.drop_unnamed(part)
+        await part.station.instance.free()
+
+    async def _collect_broken(self, running: Running) -> None:
+        """What was made before is not lost because a later node failed; what is made anew is not needed."""
+        for part in running.parts:
+            if isinstance(running.broken, Died):
+                await self._collector.drop_unnamed(part)
+            elif part.broken is not None:
+                await self._collector.collect_all(running, part, part.tracker.returned)
+                if isinstance(part.broken, Rejected):
+                    await self._collector.collect_unnamed(running, part)
+                else:
+                    await self._collector.drop_unnamed(part, part.outputs)
+
+    async def _conclude(self, running: Running) -> Job | None:
+        """All parts are over: the first that was not done says how the job ends."""
+        match running.broken:
+            case None:
+                lost = [message for part in running.parts for message in part.lost]
+                error = JobError(code="output_lost", message=lost[0]) if lost else None
+                return await self._finish(running, "failed" if lost else "succeeded", error)
+            case Died(code=code, reached=reached) as e:
+                return await self._release(running, code, str(e), counted=reached)
+            case Rejected() as e:
+                return await self._finish(running, "failed", explain(e, self.missing()))
+            case Interrupted():
                 return await self._finish_interrupted(running)
-            except Rejected as e:
-                error = explain(e, self.missing())
-                if error.code == "out_of_memory" and retry:
-                    running.warn("memory was used up: models were unloaded, and the job was tried again")
-                    prompt_id = await self._start_over(instance, running, folder)
-                    continue
-                # What was made before is not lost because a later node failed.
-                await self._collect_all(instance, running, tracker.returned, tracker)
-                await self._collect_unnamed(instance, running, folder)
-                return await self._finish(running, "failed", error)
-            except Died as e:
-                await self._drop_unnamed(instance, (), folder)
-                return await self._release(running, e.code, str(e), counted=e.reached)
-            outputs = entry.get("outputs")
-            # A cached node is in the history, and was not told of in a message.
-            returned = {**tracker.returned, **(outputs if isinstance(outputs, dict) else {})}
-            await self._collect_all(instance, running, returned, tracker)
-            if retry and any(node in tracker.cached for node in running.lost.values()):
-                log.info("what a cached node made is gone: it runs again", extra={"job": job.id})
-                prompt_id = await self._start_over(instance, running, folder)
-                continue
-            self._remember(instance, running, tracker)
-            await self._collect_unnamed(instance, running, folder)
-            if running.lost:
-                error = JobError(code="output_lost", message=next(iter(running.lost)))
-                return await self._finish(running, "failed", error)
-            return await self._finish(running, "succeeded")
-        raise AssertionError("not reached")
+            case e:
+                raise e
 
-    async def _start_over(self, instance: Instance, running: Running, folder: OutputFolder) -> str:
-        """The id of another prompt, for a ComfyUI that has neither models nor results in its memory."""
-        running.start_over()
-        await self._drop_unnamed(instance, (), folder)
-        await instance.free()
-        return str(uuid.uuid4())
-
-    async def _execute(self, instance: Instance, running: Running, tracker: Tracker) -> dict[str, Any]:
+    async def _execute(self, running: Running, part: Part) -> dict[str, Any]:
         """Run it, and tell of it while it runs."""
-        job = running.job
-        last, told, preview = 0.0, None, None
         tasks: set[asyncio.Task[Any]] = set()
 
         def tell(tracker: Tracker) -> None:
-            nonlocal last, told, preview
-            now = time.monotonic()
-            fresh = {n: v for n, v in tracker.returned.items() if n not in running.collected}
+            fresh = {n: v for n, v in tracker.returned.items() if n not in part.collected}
             if fresh:
-                running.collected.update(fresh)
-                task = asyncio.create_task(self._collect(instance, running, fresh, tracker))
+                part.collected.update(fresh)
+                task = asyncio.create_task(self._collector.collect(running, part, fresh))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
-            if now - last >= PROGRESS_INTERVAL or tracker.ended:
-                last = now
-                progress = tracker.progress()
-                if progress != told:
-                    self.live.progress(job.id, progress)
-                told = progress
-                if tracker.preview is not preview and tracker.preview is not None:
-                    preview = tracker.preview
-                    self.live.preview(job.id, preview)
+            self._tell_progress(running, tracker)
 
-        deadline = asyncio.create_task(self._halt_at_deadline(running))
         try:
-            extra = {**self.describe(job), **self.secrets.get(job.request.secret or "", {})}
-            entry = await instance.run(tracker, extra, tell, running.stop)
-            tracker.succeed()
-            tell(tracker)
+            extra = {**self.describe(running.job), **self.secrets.get(running.job.request.secret or "", {})}
+            entry = await part.station.instance.run(part.tracker, extra, tell, running.stop)
+            part.tracker.succeed()
+            tell(part.tracker)
             return entry
         finally:
-            deadline.cancel()
             if tasks:
                 await asyncio.wait(tasks)
-            self.on_nodes(tracker.node_seconds)
+            self.on_nodes(part.tracker.node_seconds)
+
+    def _tell_progress(self, running: Running, tracker: Tracker) -> None:
+        """Of the whole job; `tracker` has news."""
+        now = time.monotonic()
+        if now - running.told_at < PROGRESS_INTERVAL and not tracker.ended:
+            return
+        running.told_at = now
+        progress = running.progress()
+        if progress != running.told:
+            self.live.progress(running.job.id, progress)
+        running.told = progress
+        if tracker.preview is not None and tracker.preview is not running.preview:
+            running.preview = tracker.preview
+            self.live.preview(running.job.id, tracker.preview)
 
     async def _halt_at_deadline(self, running: Running) -> None:
         if running.job.deadline_at is not None:
@@ -324,114 +327,6 @@ class Dispatcher:
                 elif state == "canceling":
                     running.halt("canceled")
 
-    async def _collect_all(
-        self, instance: Instance, running: Running, returned: Mapping[str, Any], tracker: Tracker
-    ) -> None:
-        """At the end: also what could not be kept before."""
-        running.lost.clear()
-        await self._collect(instance, running, returned, tracker, over=True)
-        for found in find_sent(tracker.sent):
-            await self._keep(running, found)
-        if tracker.sent_lost:
-            running.lost[f"{tracker.sent_lost} images were too many to be kept"] = ""
-        running.warn_of_lost()
-
-    async def _collect(
-        self,
-        instance: Instance,
-        running: Running,
-        returned: Mapping[str, Any],
-        tracker: Tracker,
-        *,
-        over: bool = False,
-    ) -> None:
-        """Keep and commit outputs that are not yet. `over`: no node will read their files any more."""
-        signatures = sign_nodes(tracker.graph) if tracker.cached else {}
-        for node, values in returned.items():
-            cached = self._remembered.find(instance.name, signatures.get(node, "")) if node in tracker.cached else ()
-            if cached and await self._keep_again(running, node, cached):
-                continue
-            for found in find_outputs(instance.places, {node: values}):
-                if isinstance(found, Lost):
-                    running.lost[found.message] = node
-                else:
-                    await self._keep(running, found, over=over)
-
-    def _remember(self, instance: Instance, running: Running, tracker: Tracker) -> None:
-        """Note what each node returned that ran."""
-        signatures = sign_nodes(tracker.graph)
-        by_node: dict[str, list[Output]] = {}
-        for output in running.outputs:
-            if output.folder != CONVERTED:  # the next job may ask for another format
-                by_node.setdefault(output.node, []).append(output)
-        for node, outputs in by_node.items():
-            if node in signatures:
-                self._remembered.note(instance.name, signatures[node], tuple(outputs))
-
-    async def _keep_again(self, running: Running, node: str, outputs: tuple[Output, ...]) -> bool:
-        """Keep what a cached node returned when it ran; False where its bytes are gone."""
-        for output in outputs:
-            name = (node, output.kind, output.subfolder, output.name, output.folder)
-            if not running.is_new(*name):
-                continue
-            try:
-                again = await self.keeper.keep_again(running.job, output.model_copy(update={"node": node}))
-            except NotKept:
-                running.names.discard(name)
-                return False
-            await self._commit(running, again)
-        return True
-
-    async def _collect_unnamed(self, instance: Instance, running: Running, folder: OutputFolder) -> None:
-        """Files in the output folder that no node spoke of. What cannot be kept is removed: nobody could get at it,
-        and it would be on the disk for ever."""
-        top = instance.places.output.resolve()
-        new = await folder.look()
-        known = _list_paths(running.outputs, top)
-        for path in new:
-            if path not in known:
-                subfolder = str(path.parent.relative_to(top))
-                subfolder = "" if subfolder == "." else subfolder
-                await self._keep(running, Found("", "files", path.name, subfolder, path=path), over=True)
-        kept = _list_paths(running.outputs, top)
-        if lost := [path for path in new if path not in kept]:
-            await asyncio.to_thread(remove_strays, lost, top)
-            running.warn_of_lost()
-
-    async def _drop_unnamed(self, instance: Instance, kept: Iterable[Output], folder: OutputFolder) -> None:
-        """Remove new files but those in `kept`: what was broken off is no output, of this job or of the next."""
-        top = instance.places.output.resolve()
-        known = _list_paths(kept, top)
-        new = await folder.look()
-        await asyncio.to_thread(remove_strays, [path for path in new if path not in known], top)
-        # So that a file of the same name is new again.
-        await folder.look()
-
-    async def _keep(self, running: Running, found: Found, *, over: bool = False) -> None:
-        if len(running.outputs) >= MAX_OUTPUTS:
-            running.warn(f"more than {MAX_OUTPUTS} outputs: the others are not kept")
-            return
-        name = (found.node, found.kind, found.subfolder, found.name, found.folder)
-        if not running.is_new(*name):
-            return
-        try:
-            kept = await self.keeper.keep(running.job, found, move=over and found.folder == "output")
-        except NotKept as e:
-            running.names.discard(name)  # the end tries again
-            running.lost[f"{found.name}: {e}"] = found.node
-            return
-        await self._commit(running, kept)
-
-    async def _commit(self, running: Running, kept: Kept) -> None:
-        for warning in kept.warnings:
-            running.warn(warning)
-        for output in kept.outputs:
-            running.outputs.append(output)
-            if len(running.outputs) <= COMMITTED_EARLY:
-                with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
-                    await self.store.add_output(running.job.id, running.job.attempt, output)
-            self.live.output(running.job.id, output)
-
     async def _finish(self, running: Running, state: State, error: JobError | None = None) -> Job | None:
         """Commit the end; while the disk is full, again and again: what was made must not be lost."""
         pause = 0.5
@@ -445,7 +340,7 @@ class Dispatcher:
                     running.job.id,
                     running.job.attempt,
                     state,
-                    outputs=running.outputs,
+                    outputs=running.outputs(),
                     error=error,
                     warnings=[hide(warning) for warning in running.warnings],
                 )
@@ -475,9 +370,9 @@ class Dispatcher:
             return None  # its lease ends, and then it is released
 
 
-def _list_paths(outputs: Iterable[Output], top: Path) -> set[Path]:
-    """The files of outputs below ComfyUI's output folder."""
-    return {top / output.subfolder / output.name for output in outputs if output.folder == "output"}
+def is_out_of_memory(rejected: Rejected) -> bool:
+    first = rejected.events[0] if rejected.events else {}
+    return any(word in str(first.get(key)) for word in _OUT_OF_MEMORY for key in ("type", "message"))
 
 
 def explain(rejected: Rejected, missing: Sequence[str]) -> JobError:
@@ -492,7 +387,7 @@ def explain(rejected: Rejected, missing: Sequence[str]) -> JobError:
     if len(rejected.events) > 1:
         text += f" (and {len(rejected.events) - 1} more)"
     code = "node_execution_error" if "traceback" in first else "invalid_workflow"
-    if any(word in kind or word in message for word in _OUT_OF_MEMORY):
+    if is_out_of_memory(rejected):
         code = "out_of_memory"
     node = first.get("node")
     return JobError(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..assets.model import AssetError
@@ -88,10 +89,13 @@ async def forget(gateway: "Gateway", jobs: list[Job]) -> None:
     """First the files of a job, then its record: killed in between, the job is forgotten the next time. On a full disk
     the files make the room that the change of a record needs."""
     folders = {instance.name: instance.places.output for instance in gateway.instances}
+
+    def find_folder(worker: str) -> Path:
+        # It may be of a ComfyUI that there is no more since the last start.
+        return folders.get(worker) or find_data(gateway.data, worker) / "output"
+
     for job in jobs:
-        # Of a ComfyUI that there is no more since the last start.
-        folder = folders.get(job.worker or "", find_data(gateway.data, job.worker or "0") / "output")
-        await asyncio.to_thread(remove_made, job, folder)
+        await asyncio.to_thread(remove_made, job, find_folder)
     for job in jobs:
         await gateway.assets.discard(job.id)
     await gateway.store.remove([job.id for job in jobs])

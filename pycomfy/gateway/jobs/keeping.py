@@ -11,7 +11,8 @@ from ..assets.store import AssetStore
 from ..graph.assets import Stager, list_assets
 from ..places import Places
 from ..project import Project
-from .dispatch import JobFailed, Kept, NotKept
+from .collecting import Kept, NotKept
+from .dispatch import JobFailed
 from .model import CONVERTED, Job, JobError, Output
 from .outputs import Found
 

@@ -2,9 +2,10 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from ..outputs import find_inside
 from .model import Job, Output
@@ -19,13 +20,15 @@ TEMP_FILES = 4096
 """The same as a number: a small file takes memory, too."""
 
 
-def remove_made(job: Job, folder: Path) -> None:
-    """Remove the files of a finished job from ComfyUI's output `folder`: those that were written while it ran and are
-    as they were kept. One that was there before, or that a later job wrote anew, stays. Raises `OSError`."""
+def remove_made(job: Job, find_folder: Callable[[str], Path]) -> None:
+    """Remove the files of a finished job from the output folders, which are found by the name of their ComfyUI: those
+    that were written while it ran and are as they were kept. One that was there before, or that a later job wrote
+    anew, stays. Raises `OSError`."""
     if job.started_at is None or job.completed_at is None:
         return
     began, ended = job.started_at.timestamp() - CLOCK_STEP, job.completed_at.timestamp()
     for output in job.outputs:
+        folder = find_folder(output.worker or job.worker or "0")
         path = find_inside(folder, output.subfolder, output.name) if output.folder == "output" else None
         if path is None:
             continue
@@ -59,8 +62,14 @@ class TempFiles:
     limit: int = TEMP_KEPT
     most: int = TEMP_FILES
     _sizes: OrderedDict[Path, int] = field(default_factory=OrderedDict)
+    _adding: Lock = field(default_factory=Lock)
+    """The next job may end before all is done for the one before."""
 
     def add(self, outputs: Iterable[Output]) -> None:
+        with self._adding:
+            self._add(outputs)
+
+    def _add(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
             path = find_inside(self.folder, output.subfolder, output.name) if output.folder == "temp" else None
             if path is not None:

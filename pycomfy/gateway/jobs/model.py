@@ -54,6 +54,9 @@ class Output(_Model):
     value: Any = None
     """What the node returned, where it is no file and small."""
 
+    worker: str | None = None
+    """The ComfyUI that made it."""
+
     stored: str | None = None
     """The address where it was put, if the deployment names a storage."""
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,9 +74,12 @@ def find_outputs(places: Places, returned: Mapping[str, Any]) -> Iterator[Found 
 
 
 def find_sent(images: list[SentImage]) -> Iterator[Found]:
-    """The images that nodes sent in place of files."""
-    for index, image in enumerate(images):
-        yield Found(image.node, "images", f"image_{index + 1:05}{image.suffix}", folder="result", data=image.data)
+    """The images that nodes sent in place of files, numbered for each node."""
+    counts: Counter[str] = Counter()
+    for image in images:
+        counts[image.node] += 1
+        name = f"image_{counts[image.node]:05}{image.suffix}"
+        yield Found(image.node, "images", name, folder="result", data=image.data)
 
 
 def _read(places: Places, node: str, kind: str, index: int, item: Any) -> Found | Lost | None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.gateway.comfyui.tracker import Tracker
+from pycomfy.gateway.comfyui.tracker import Tracker, join_progress
 
 GRAPH = {
     "1": {"class_type": "Load", "inputs": {}, "_meta": {"title": "My loader"}},
@@ -41,6 +41,24 @@ def test_progress_counts_cached_done_and_half_done_nodes() -> None:
     tell(tracker, "execution_success")
     assert tracker.ended
     assert tracker.progress().value == 1.0
+
+
+def test_the_progress_of_parts_adds_up() -> None:
+    graph = {**GRAPH, "4": {"class_type": "Unneeded", "inputs": {}}}
+    one = Tracker("p", graph, ("2",), frozenset(("1", "2")))
+    other = Tracker("p", graph, ("3",), frozenset(("1", "3")))
+    tell(one, "execution_cached", nodes=["1", "3"])
+    tell(other, "execution_cached", nodes=["1"])
+    tell(one, "progress", node="2", value=5, max=10)
+    now = join_progress((one, other))
+    assert (now.nodes_done, now.nodes_total, now.value) == (1, 4, 1.5 / 4), "3 is not run by the one that has it"
+    assert (now.current_node, now.step) == ("2", 5)
+    tell(other, "executing", node="3")
+    one.succeed()
+    now = join_progress((one, other))
+    assert (now.nodes_done, now.current_node) == (2, "3")
+    other.succeed()
+    assert join_progress((one, other)).value == 1.0, "with what is not needed"
 
 
 def test_a_node_made_while_running_counts_as_its_maker() -> None:

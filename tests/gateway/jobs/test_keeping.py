@@ -14,7 +14,7 @@ from PIL import Image
 from pycomfy.gateway.assets.model import Asset
 from pycomfy.gateway.assets.storage import Storage, StorageFailed
 from pycomfy.gateway.assets.store import AssetStore
-from pycomfy.gateway.jobs.dispatch import Kept
+from pycomfy.gateway.jobs.collecting import Kept
 from pycomfy.gateway.jobs.keeping import AssetKeeper
 from pycomfy.gateway.jobs.model import CONVERTED, Job, JobRequest
 from pycomfy.gateway.jobs.outputs import Found

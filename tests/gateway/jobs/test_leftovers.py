@@ -39,10 +39,17 @@ def write(path: Path, time: float, text: str = "abc") -> Path:
 
 def test_the_files_that_a_job_made_go_with_it(tmp_path: Path) -> None:
     top, below = write(tmp_path / "a.png", BEGAN + 1), write(tmp_path / "x" / "y" / "b.png", ENDED)
-    remove_made(job(output("a.png"), output("b.png", subfolder="x/y")), tmp_path)
+    remove_made(job(output("a.png"), output("b.png", subfolder="x/y")), lambda worker: tmp_path)
     assert not top.exists()
     assert not below.exists()
     assert list(tmp_path.iterdir()) == [], "nor are empty folders left"
+
+
+def test_a_file_is_sought_where_the_comfyui_that_made_it_wrote(tmp_path: Path) -> None:
+    mine, other = (write(tmp_path / worker / "a.png", BEGAN + 1) for worker in ("1", "0"))
+    remove_made(job(output("a.png").model_copy(update={"worker": "1"})), lambda worker: tmp_path / worker)
+    assert not mine.exists()
+    assert other.exists(), "a job at the same time made a file of this name, too"
 
 
 def test_what_is_not_of_the_job_stays(tmp_path: Path) -> None:
@@ -57,7 +64,8 @@ def test_what_is_not_of_the_job_stays(tmp_path: Path) -> None:
     ]
     named = [output(path.name) for path in stay if path.name in ("before.png", "later.png", "other.png")]
     remove_made(
-        job(*named, output("../outside.png"), output("converted.png", folder="converted"), output("gone.png")), folder
+        job(*named, output("../outside.png"), output("converted.png", folder="converted"), output("gone.png")),
+        lambda worker: folder,
     )
     assert [path for path in stay if not path.exists()] == []
 

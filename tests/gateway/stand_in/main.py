@@ -13,6 +13,7 @@ import signal
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 parser = argparse.ArgumentParser()
 for flag in ("--listen", "--port", "--input-directory", "--output-directory", "--temp-directory", "--user-directory"):
@@ -24,7 +25,12 @@ parser.add_argument("--cpu", action="store_true")
 given = parser.parse_args()
 output, temp = Path(given.output_directory), Path(given.temp_directory) / "temp"
 mode = (Path(__file__).parent / "mode").read_text() if (Path(__file__).parent / "mode").exists() else ""
+exited = Path(given.input_directory) / "exited"  # the folder that all ComfyUIs share
 history: dict[str, object] = {}
+made: dict[str, dict[str, object]] = {}
+left: dict[str, int] = {}
+"""Nodes of a prompt that are not done."""
+
 cached: dict[str, dict[str, object]] = {}
 unanswerable = object()
 sockets: list[asyncio.StreamWriter] = []
@@ -69,32 +75,52 @@ async def flood(number: str, node: str) -> None:
     sockets.clear()
 
 
+def end(number: str, outputs: dict[str, object], messages: list[object]) -> None:
+    """Of one node; what it made comes to what the nodes before it made."""
+    made[number] = {**made.get(number, {}), **outputs}
+    left[number] -= 1
+    if messages or not left[number]:
+        status = {"status_str": "error" if messages else "success", "messages": messages}
+        history[number] = {"outputs": made[number], "status": status}
+        tell("executing", node=None, prompt_id=number)
+
+
 def fail(number: str, node: str, kind: str, message: str) -> None:
     data = {"node_id": node, "exception_type": kind, "exception_message": message, "traceback": []}
-    history[number] = {"outputs": {}, "status": {"status_str": "error", "messages": [["execution_error", data]]}}
-    tell("executing", node=None, prompt_id=number)
+    end(number, {}, [["execution_error", data]])
 
 
-async def work(number: str, prompt: dict[str, dict[str, object]], extra: dict[str, object]) -> None:
-    node, kind = next((n, str(p["class_type"])) for n, p in prompt.items())
+def choose(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The nodes to run: all, or those that are named."""
+    prompt = body["prompt"]
+    return {node: prompt[node] for node in body.get("partial_execution_targets") or prompt}
+
+
+async def work_all(number: str, nodes: dict[str, dict[str, Any]], extra: dict[str, object]) -> None:
+    left[number] = len(nodes)
+    for node, entry in nodes.items():
+        if number not in history:
+            await work(number, node, entry, extra)
+
+
+async def work(number: str, node: str, entry: dict[str, Any], extra: dict[str, object]) -> None:
+    kind = str(entry["class_type"])
     tell("executing", node=node, prompt_id=number)
     messages: list[object] = []
     outputs: dict[str, object] = {}
-    inputs = json.dumps(prompt[node].get("inputs"), sort_keys=True)
+    inputs = json.dumps(entry.get("inputs"), sort_keys=True)
     if kind == "Cached" and inputs in cached:
         # As ComfyUI does it: the files of the first run with these inputs, whatever is in them by now.
         tell("execution_cached", nodes=[node], prompt_id=number)
         tell("executed", node=node, output=cached[inputs], prompt_id=number)
-        history[number] = {"outputs": {node: cached[inputs]}, "status": {"status_str": "success", "messages": []}}
-        tell("executing", node=None, prompt_id=number)
+        end(number, {node: cached[inputs]}, [])
         return
     if kind == "Cached":
         cached[inputs] = {"images": [named("same.png")]}
         output.mkdir(parents=True, exist_ok=True)
         (output / "same.png").write_bytes(b"first")
-        history[number] = {"outputs": {node: cached[inputs]}, "status": {"status_str": "success", "messages": []}}
         tell("executed", node=node, output=cached[inputs], prompt_id=number)
-        tell("executing", node=None, prompt_id=number)
+        end(number, {node: cached[inputs]}, [])
         (output / "same.png").write_bytes(b"first")
         return
     if kind == "Stop":
@@ -128,7 +154,8 @@ async def work(number: str, prompt: dict[str, dict[str, object]], extra: dict[st
         output.mkdir(parents=True, exist_ok=True)
         (output / "stray.bin").write_bytes(b"half")
         os._exit(7)
-    if kind == "Exit":
+    if kind == "Exit" or (kind == "ExitOnce" and not exited.exists()):
+        exited.touch()
         os._exit(7)
     if kind == "Kill":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -174,11 +201,7 @@ async def work(number: str, prompt: dict[str, dict[str, object]], extra: dict[st
             "images": [{"filename": "a.png", "subfolder": "sub", "type": "output"}],
             "gifs": [{"filename": "t.png", "subfolder": "", "type": "temp"}],
         }
-    history[number] = {
-        "outputs": outputs,
-        "status": {"status_str": "error" if messages else "success", "messages": messages},
-    }
-    tell("executing", node=None, prompt_id=number)
+    end(number, outputs, messages)
 
 
 MORE = ("Stop", "Forgotten", "Stubborn", "Full", "TooLarge", "Flood", "Chatty", "Secret", "Absent", "Many", "Stray")
@@ -186,6 +209,7 @@ KINDS = (
     *MORE,
     "Cached",
     "Exit",
+    "ExitOnce",
     "Kill",
     "Hang",
     "Halfway",
@@ -220,7 +244,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     status = 200
     reply: dict[str, object] = {}
     if path == "/prompt" and method == "POST":
-        kind = next(str(p["class_type"]) for p in body["prompt"].values())
+        nodes = choose(body)
+        kinds = [str(entry["class_type"]) for entry in nodes.values()]
+        kind = "Half" if "Half" in kinds else kinds[0]
         if kind == "Unknown":
             status, reply = 400, {"error": {"type": "invalid_prompt", "message": "no such node", "details": "#1"}}
         elif kind == "Half":
@@ -230,7 +256,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         else:
             reply = {"prompt_id": body["prompt_id"], "node_errors": {}}
             running.add(body["prompt_id"])
-            task = asyncio.create_task(work(body["prompt_id"], body["prompt"], body.get("extra_data") or {}))
+            task = asyncio.create_task(work_all(body["prompt_id"], nodes, body.get("extra_data") or {}))
             task.add_done_callback(lambda _: running.discard(body["prompt_id"]))
             tasks[task] = body["prompt_id"]
     elif path.startswith("/history/"):
