@@ -114,7 +114,7 @@ def test_missing_models_are_named_until_they_are_there(image: Image) -> None:
     models = [model, {**model, "folder": "loras", "name": "y"}]
     (image.root / "project" / "pycomfy.lock").write_text(json.dumps({"name": "mine", "models": models}))
     serving = Serving(image, wait=False)
-    wait_until(lambda: serving.client.get("/startupz").status_code == 200 if serving.socket.exists() else False)
+    wait_until(serving.reasons)
     answer = serving.client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["reasons"][0].startswith("models are missing: vae/a.pt, loras/y")

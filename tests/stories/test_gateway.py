@@ -213,7 +213,8 @@ def test_a_job_in_two_branches_gives_what_it_gives_whole(
         return [(o["node_id"], o["name"], container.http.get(o["url"]).content) for o in done["outputs"]]
 
     graph = branches()
-    with serving(engine, hello_image, tmp_path, PYCOMFY_WORKERS="2", PYCOMFY_SPLIT="apart") as two:
+    settings = {"PYCOMFY_WORKERS": "2", "PYCOMFY_SPLIT": "apart"}
+    with serving(engine, hello_image, tmp_path, settings) as two:
         two.until(lambda: two.http.post("/api/v2/jobs", json={"workflow": {"1": node("No")}}).status_code == 422)
         both = [two.submit(slow(fresh()))["id"] for _ in range(2)]
         two.until(lambda: all(two.job(job)["status"] == "running" for job in both))
