@@ -13,6 +13,8 @@ for entry in "${programs[@]}"; do
     program=${entry%%:*}
     # Docker can stand in for Podman.
     [ "$program" = podman ] && command -v docker >/dev/null && docker info >/dev/null 2>&1 && continue
+    # Podman takes either runtime; Docker has its own.
+    [ "$program" = runc ] && { command -v crun >/dev/null || [ -x /usr/sbin/crun ]; } && continue
     [ "$program" = runc ] && ! command -v podman >/dev/null && [[ ! " ${missing[*]-} " =~ " podman " ]] && continue
     command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || missing+=("${entry##*:}")
 done

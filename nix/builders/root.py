@@ -5,7 +5,8 @@
         SPEC.json is {"debs": [{"name": "bash", "path": "/somewhere/bash.deb"}, ...]}
     python3 root.py --lock pycomfy.lock --platform linux/amd64 OUT
         downloads the packages that the lock names, and checks them; with `--compilers` before OUT, those of the Debian
-        in which Python packages are compiled
+        in which Python packages are compiled. A download that fails is tried again; what has arrived is kept in the
+        folder OUT.debs until the tree is there, also if this program is stopped.
 
 In a Nix derivation the environment's `specPath` and `out` stand for the two arguments of the first form. The same are
 names, contents, symlinks and executable bits: what Nix keeps of a tree. Standard library only; Python 3.9 or later.
@@ -16,14 +17,17 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import lzma
 import os
 import re
+import shutil
 import sys
 import tarfile
-import tempfile
+import time
+import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +52,13 @@ LARGEST_DEB = 4 << 30
 USER = "comfy"
 USER_ID = 1000
 USER_HOME = "/data"
+
+
+WAITS = (1.0, 4.0, 15.0)
+"""Seconds before a download is tried again."""
+
+FINAL = (400, 401, 403, 404, 410)
+"""Answers of a server that stay."""
 
 
 class Refused(Exception):
@@ -411,29 +422,62 @@ def read_lock(text: str, platform: str, part: str = "root") -> list[Pinned]:
 
 
 def fetch(pinned: Pinned, folder: Path) -> tuple[str, Path]:
+    """The package's name and file, which may be in `folder` already."""
     if not pinned.url.startswith(("https://", "http://", "file://")):
         raise Refused(f"{pinned.name}: {pinned.url} is no web address")
-    try:
-        with urllib.request.urlopen(pinned.url, timeout=60) as answer:  # noqa: S310  (checked above)
-            data = answer.read(pinned.size + 1)
-    except OSError as e:
-        raise Refused(f"{pinned.name}: {pinned.url}: {e}") from e
-    found = hashlib.sha256(data).hexdigest()
-    if found != pinned.sha256:
-        raise Refused(f"{pinned.name}: {pinned.url} has SHA-256 {found}, the lock says {pinned.sha256}")
     path = folder / f"{pinned.sha256}.deb"
-    path.write_bytes(data)
+    # What was kept is checked like what is fetched: the disk may have been full.
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != pinned.sha256:
+        part = folder / f"{pinned.sha256}.part"
+        part.write_bytes(download(pinned))
+        part.replace(path)
     return pinned.name, path
 
 
+def download(pinned: Pinned) -> bytes:
+    """The bytes of the package, checked. Raises `Refused` after the last try."""
+    for wait in (*WAITS, None):
+        try:
+            with urllib.request.urlopen(pinned.url, timeout=60) as answer:  # noqa: S310  (`fetch` checked it)
+                data: bytes = answer.read(pinned.size + 1)
+            found = hashlib.sha256(data).hexdigest()
+            if found == pinned.sha256:
+                return data
+            problem = f"has SHA-256 {found}, the lock says {pinned.sha256}"
+            again = len(data) < pinned.size  # the connection broke; any other difference stays
+        except (OSError, http.client.HTTPException) as e:
+            problem = str(e)
+            final = isinstance(e, urllib.error.HTTPError) and e.code in FINAL
+            again = not final and not pinned.url.startswith("file://")
+        if wait is None or not again:
+            raise Refused(f"{pinned.name}: {pinned.url}: {problem}")
+        time.sleep(wait)
+    raise AssertionError("unreachable")
+
+
 def unpack_lock(lock: Path, platform: str, out: Path, part: str = "root") -> None:
-    """Download the packages a lock names, check them, unpack them."""
+    """Download the packages a lock names, check them, unpack them. What has arrived is kept if that fails."""
     try:
         pinned = read_lock(lock.read_text(encoding="utf-8"), platform, part)
     except (ValueError, LookupError, TypeError) as e:
         raise Refused(f"{lock} is no lock for {platform}: {e!r}") from e
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as pool:
-        unpack(list(pool.map(lambda p: fetch(p, Path(folder)), pinned)), out)
+    if os.path.lexists(out):
+        raise Refused(f"{out} is there already")
+    folder = out.with_name(f"{out.name}.debs")
+    folder.mkdir(exist_ok=True)
+    unpack(fetch_all(pinned, folder), out)
+    shutil.rmtree(folder)
+
+
+def fetch_all(pinned: list[Pinned], folder: Path) -> list[tuple[str, Path]]:
+    """Every package. Raises `Refused` for all that cannot be had, after the others were fetched."""
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(fetch, one, folder) for one in pinned]
+    problems = [str(e) for one in running if (e := one.exception()) is not None and isinstance(e, (Refused, OSError))]
+    if problems:
+        kept = len(running) - len(problems)
+        raise Refused("\n".join(problems) + f"\n{kept} of {len(running)} packages are in {folder}: run this again")
+    return [one.result() for one in running]
 
 
 def read_spec(path: Path) -> list[tuple[str, Path]]:

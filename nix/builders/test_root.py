@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import http.server
 import io
 import json
 import lzma
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from typing import Union
@@ -498,6 +500,60 @@ class CommandLine(Case):
         with mock.patch.object(hashlib, "sha256", wraps=hashlib.sha256) as hashed:
             self.assertRaises(root.Refused, root.fetch, pinned, self.folder)
         self.assertEqual(len(hashed.call_args.args[0]), size + 1)
+
+    def test_a_download_is_tried_again_and_what_has_arrived_is_kept(self) -> None:
+        more: list[Item] = [("x", b"1")]
+        data = {n: self.deb(n, items)[1].read_bytes() for n, items in (("base", BASE), ("more", more))}
+        asked: dict[str, int] = {}
+        gone = {"more"}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                name = self.path[1:]
+                asked[name] = asked.get(name, 0) + 1
+                if asked[name] == 1:
+                    self.send_error(503)
+                elif name in gone:
+                    self.send_error(404)
+                else:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(data[name])))
+                    self.end_headers()
+                    self.wfile.write(data[name][: 100 if asked[name] == 2 else None])  # the connection breaks
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            packages = [
+                {"name": n, "archive": 0, "path": n, "sha256": hashlib.sha256(d).hexdigest(), "size": len(d)}
+                for n, d in data.items()
+            ]
+            part = {"archives": [f"http://127.0.0.1:{server.server_port}"], "packages": packages}
+            lock, out = self.folder / "pycomfy.lock", self.folder / "out"
+            lock.write_text(json.dumps({"platforms": {"linux/amd64": {"root": part}}}))
+            with mock.patch.object(root, "WAITS", (0.0, 0.0)):
+                with self.assertRaisesRegex(
+                    root.Refused, "^more: .*404.*\n1 of 2 packages are in .*out.debs: run this"
+                ):
+                    root.unpack_lock(lock, "linux/amd64", out)
+                self.assertEqual((asked, out.exists()), ({"base": 3, "more": 2}, False))
+                gone.clear()
+                root.unpack_lock(lock, "linux/amd64", out)
+            server.shutdown()
+        self.assertEqual((asked["base"], asked["more"]), (3, 3))
+        self.assertTrue((out / "x").is_file())
+        self.assertFalse((self.folder / "out.debs").exists())
+
+    def test_a_kept_package_that_is_damaged_is_fetched_again(self) -> None:
+        lock = self.folder / "pycomfy.lock"
+        lock.write_text(self.pinned())
+        kept = self.folder / "out.debs"
+        kept.mkdir()
+        (kept / f"{_sha256(self.folder / 'base.deb')}.deb").write_bytes(b"cut sho")
+        root.unpack_lock(lock, "linux/amd64", self.folder / "out")
+        self.assertTrue((self.folder / "out/etc/passwd").is_file())
 
     def test_only_web_addresses_and_files_are_fetched(self) -> None:
         for url in ("ftp://h/x", "data:,x", "/etc/passwd", ""):

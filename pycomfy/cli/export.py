@@ -40,7 +40,10 @@ def export(
     ] = BUNDLE,
     platform: Annotated[
         str | None,
-        typer.Option(metavar=PLATFORM_METAVAR, help="With --format: the platform of the Python packages."),
+        typer.Option(
+            metavar=PLATFORM_METAVAR,
+            help="The only platform whose image can be built from it; with --format, that of the packages.",
+        ),
     ] = None,
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
     dry: DryRun = False,

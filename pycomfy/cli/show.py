@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pycomfy.services.versions.picture import PictureResult
     from pycomfy.services.versions.show import ShowResult
 
+# A default Nix has flakes switched off.
+_FLAKES = ("--extra-experimental-features", "nix-command flakes")
+
 
 def show(
     reference: Annotated[
@@ -30,7 +33,6 @@ def show(
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`, `pycomfy show output/hello_00001_.png`
     """
     from pycomfy.services.versions.picture import is_picture, show_picture
-    from pycomfy.services.versions.show import flake_options
     from pycomfy.services.versions.show import show as show_version
     from pycomfy.services.workspace import Workspace
 
@@ -46,10 +48,10 @@ def show(
     if as_json:
         print_json(result)
     else:
-        _print(result, flake_options(workspace))
+        _print(result)
 
 
-def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
+def _print(result: "ShowResult") -> None:
     from pycomfy.core.interface.json_schema import describe_type
     from pycomfy.core.sentences import shorten
 
@@ -72,7 +74,7 @@ def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
     for parameter in result.inputs or ():
         default = shorten(json.dumps(parameter.default, ensure_ascii=False), MAX_CELL)
         print_line(f"  input     {parameter.name} ({describe_type(parameter)}): {default}")
-    print_line(f"  Nix       {render_command(('nix', 'build', *flake_options, result.flake))}")
+    print_line(f"  Nix       {render_command(('nix', 'build', *_FLAKES, result.flake))}")
     if result.message:
         print_line()
         for line in result.message.splitlines():

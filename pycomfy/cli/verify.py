@@ -9,6 +9,7 @@ from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.no_versions import print_no_versions
+from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import count, duration
 from pycomfy.cli.terminal import print_line
 
@@ -25,6 +26,9 @@ def verify(
         Path | None,
         typer.Option(metavar="DIR", help="Where the empty store is made: needs 1.6 times the image's size."),
     ] = None,
+    platform: Annotated[
+        str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's platform. Default: this machine's.")
+    ] = None,
     jobs: Jobs = 0,
     sandbox: Sandbox = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -35,7 +39,7 @@ def verify(
 
     Sources come from the archive, if it has them. A difference is explained: which layer, which file, which bytes.
 
-    Examples: `pycomfy verify portrait@3`, `pycomfy verify --all`
+    Examples: `pycomfy verify portrait@3`, `pycomfy verify --all`, `pycomfy verify portrait@3 --platform linux/arm64`
     """
     if (name is None) != all_:
         raise typer.BadParameter("give a version's NAME[@V], or --all", param_hint="NAME")
@@ -45,12 +49,16 @@ def verify(
     from pycomfy.services.workspace import Workspace
 
     workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
-    verified = verify_all(workspace, store) if name is None else [verify_version(workspace, VerifyRequest(name, store))]
+    wanted = parse_platform(platform)
+    if name is None:
+        verified = verify_all(workspace, store, wanted)
+    else:
+        verified = iter([verify_version(workspace, VerifyRequest(name, store, wanted))])
     results = []
     for result in verified:
         results.append(result)
         if not as_json:
-            _show(result)
+            _show(result, show_platform=platform is not None)
     if as_json:
         print_json(results if all_ else results[0])
     elif not results:
@@ -59,8 +67,9 @@ def verify(
         raise typer.Exit(CHECK_FAILED)
 
 
-def _show(result: "VerifyResult") -> None:
-    print_line(f"{result.name}@{result.version}, built again in an empty store in {duration(result.seconds)}")
+def _show(result: "VerifyResult", *, show_platform: bool) -> None:
+    took = f"built again in an empty store in {duration(result.seconds)}"
+    print_line(f"{result.name}@{result.version},{f' for {result.platform},' if show_platform else ''} {took}")
     print_line(f"  recorded {result.recorded}")
     print_line(f"  rebuilt  {result.rebuilt}")
     if result.equal:

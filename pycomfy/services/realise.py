@@ -79,18 +79,23 @@ def project_folder(workspace: Workspace, files: Mapping[str, bytes]) -> Iterator
         yield folder
 
 
-def realise(workspace: Workspace, project: Project, *, log: Path, title: str = "Build layers") -> RealisedImage:
-    """Build the project's image; `title` is that of the step. Raises what `nix.build.build` and `nix.store.add_tree`
+def realise(
+    workspace: Workspace, project: Project, *, log: Path, title: str = "Build layers", rebuild: bool = False
+) -> RealisedImage:
+    """Build the project's image; `title` is that of the step. With `rebuild` no layer is taken from a binary cache of
+    the user's; an offline project takes nothing from them. Raises what `nix.build.build` and `nix.store.add_tree`
     raise.
 
     The project's Nix code may be anybody's. What it wants to be run is looked at before: it runs in the sandbox without
     a network, and Nix fetches what the lock pins and nothing else.
     """
+    alone = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, user_caches=False))
+    workspace = alone if project.offline else workspace
     supply(workspace, project)
     sources, image = (evaluate(workspace.nix, project.target(name)) for name in ("sources", "oci"))
     _build_wheels(workspace, project, sources, log)
     _fetch(workspace, project, sources, log)
-    return _build(workspace, project, image, log, title)
+    return _build(alone if rebuild else workspace, project, image, log, title)
 
 
 def check_locked(lock: Lock, platform: PlatformName) -> None:
@@ -169,12 +174,14 @@ def _add_local_wheel(workspace: Workspace, wheel: Wheel, file: Path) -> None:
 
 def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
     """Add what wheels are built from and Nix cannot make: the trees of git repositories, root filesystems with
-    compilers. Wheels that are in the store already need none of it."""
+    compilers. Wheels that are in the store already need none of it, nor do those of this machine's platform alone."""
+    needed = {requisite.path for requisite in package_requisites(project.lock, project.platform)}
     for platform in dict.fromkeys((host_platform(), project.platform)):
         pins = project.lock.platforms[platform]
         built = {
             need.path: wheel.built
             for need, wheel in zip(package_requisites(project.lock, platform), pins.wheels, strict=True)
+            if need.path in needed
         }
         present = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in present):

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,14 +17,13 @@ from pycomfy.adapters.nix.settings import (
     check_store,
     evaluation_options,
     has_build_users,
-    nix_environment,
+    read_configuration,
 )
 from pycomfy.errors import MissingTool
 
 DAEMON_SOCKET = "/nix/var/nix/daemon-socket/socket"
 AUTO_ROOTS = "/nix/var/nix/gcroots/auto"
 _STORE = "/nix/store"
-_FEATURES = ("--extra-experimental-features", "nix-command")
 _MAX_ROOTS = 100_000
 
 # A builder that this machine has and the sandbox has not: in the sandbox it cannot even be started.
@@ -82,7 +80,7 @@ def inspect_nix(settings: NixSettings) -> NixInspection:
         has_build_users(),
         SandboxTrial(None, "the daemon builds; that was not tried") if mode == "daemon" else try_sandbox(settings),
         try_namespaces(),
-        read_configuration(settings),
+        read_configuration(),
     )
 
 
@@ -109,7 +107,7 @@ def _store_error(settings: NixSettings) -> MissingTool | None:
 def try_sandbox(settings: NixSettings) -> SandboxTrial:
     """Try a build, which has to fail, in an empty store in the folder for temporary files."""
     with scratch_folder() as folder:
-        alone = NixSettings(sandbox=True, jobs=1, store=folder / "store")
+        alone = NixSettings(sandbox=True, jobs=1, store=folder / "store", user_caches=False)
         expression = _EXPRESSION % json.dumps(os.path.realpath(sys.executable)).replace("${", "\\${")
         options = (*evaluation_options(), "--no-out-link", "--expr", expression)
         done = alone.run("nix-build", *options, environment={"XDG_CACHE_HOME": str(folder)})
@@ -133,18 +131,6 @@ def try_namespaces() -> str:
     done = run([sys.executable, "-I", "-B", "-c", _NAMESPACES, folder])
     lines = done.stderr.decode(errors="replace").strip().splitlines()
     return "" if done.returncode == 0 else (lines[-1] if lines else f"exit status {done.returncode}")
-
-
-def read_configuration(settings: NixSettings) -> dict[str, str]:
-    """Return the settings of nix.conf, by name; empty where this Nix does not print them."""
-    if shutil.which("nix") is None:
-        return {}
-    for words in (("config", "show"), ("show-config",)):  # the newer one first: it has a warning about the older
-        done = run(["nix", *_FEATURES, *words], env=nix_environment())
-        if done.returncode == 0:
-            lines = done.stdout.decode(errors="replace").splitlines()
-            return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
-    return {}
 
 
 def list_auto_roots(settings: NixSettings) -> frozenset[Path] | None:

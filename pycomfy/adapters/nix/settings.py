@@ -1,5 +1,6 @@
 """Call Nix with the same settings for every command, chosen for the machine."""
 
+import functools
 import grp
 import os
 import re
@@ -26,6 +27,10 @@ _KEPT = re.compile(
     r"|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|SSH_AUTH_SOCK|(?i:(all|ftp|https?|no)_proxy)"
 )
 
+_FEATURES = ("--extra-experimental-features", "nix-command")
+_NIXOS_CACHE = "https://cache.nixos.org"
+"""The cache of every Nix. It has nothing that pycomfy builds or fetches, and each miss costs time."""
+
 _EVALUATION = {
     # Nothing is read but what `-I` names, `getEnv` returns "", and no URI is fetched.
     "restrict-eval": "true",
@@ -42,12 +47,14 @@ _EVALUATION = {
 
 @dataclass(frozen=True)
 class NixSettings:
-    """`store` is the root folder of another store than the machine's; `jobs` 0 means one per core."""
+    """`store` is the root folder of another store than the machine's; `jobs` 0 means one per core. `substituters` are
+    binary caches that are asked first; with `user_caches` those of the user's nix.conf are asked, too."""
 
     sandbox: bool = True
     jobs: int = 0
     store: Path | None = None
     substituters: tuple[str, ...] = ()
+    user_caches: bool = True
 
     def options(self) -> list[str]:
         """Return the options that every Nix command gets."""
@@ -57,8 +64,7 @@ class NixSettings:
             "sandbox-fallback": "false",
             # Nothing of this machine is in it, whatever nix.conf says.
             "sandbox-paths": "",
-            # Only those that were named: each miss costs seconds.
-            "substituters": " ".join(self.substituters),
+            "substituters": " ".join((*self.substituters, *(find_user_caches() if self.user_caches else ()))),
             "max-jobs": str(self.jobs or os.cpu_count() or 1),
             "connect-timeout": "15",
             "download-attempts": "4",
@@ -107,6 +113,30 @@ def nix_environment() -> dict[str, str]:
 
 def _as_options(settings: Mapping[str, str]) -> list[str]:
     return [part for name, value in settings.items() for part in ("--option", name, value)]
+
+
+def read_configuration() -> dict[str, str]:
+    """Return the settings of nix.conf, by name; empty where this Nix does not print them."""
+    if shutil.which("nix") is None:
+        return {}
+    for words in (("config", "show"), ("show-config",)):  # the newer one first: it has a warning about the older
+        done = run(["nix", *_FEATURES, *words], env=nix_environment())
+        if done.returncode == 0:
+            lines = done.stdout.decode(errors="replace").splitlines()
+            return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    return {}
+
+
+def find_user_caches() -> tuple[str, ...]:
+    """Return the binary caches that nix.conf names, in its order, without the one of NixOS."""
+    return _find_caches(tuple(sorted(nix_environment().items())))
+
+
+@functools.lru_cache(maxsize=8)
+def _find_caches(environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """Return them for this process's environment: asking Nix costs 20 ms, and every command wants to know."""
+    caches = dict.fromkeys(read_configuration().get("substituters", "").split())
+    return tuple(cache for cache in caches if cache.partition("?")[0].rstrip("/") != _NIXOS_CACHE)
 
 
 def has_build_users() -> bool:

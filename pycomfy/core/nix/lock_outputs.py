@@ -1,7 +1,7 @@
 """List the requisites of a lock: every fixed output that its image is made from, named as in `nix/default.nix`."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -38,19 +38,23 @@ class Requisite:
         return self.output.path
 
 
-def list_requisites(lock: Lock, platforms: Iterable[PlatformName] | None = None) -> tuple[Requisite, ...]:
+def list_requisites(
+    lock: Lock, platforms: Iterable[PlatformName] | None = None, builder: PlatformName | None = None
+) -> tuple[Requisite, ...]:
     """Return the requisites of images for these platforms, each path once; None means all locked platforms.
 
-    Callers include the platform of the machine that builds, because its Debian root filesystem runs the builders.
-    Platforms that are not locked are left out.
+    The platform of the machine that builds, `builder`, adds its Debian root filesystem, which runs the builders, and
+    what it builds wheels from that are for every platform: none of its other wheels. Platforms that are not locked are
+    left out.
     """
     selected = [p for p in sorted(lock.platforms) if platforms is None or p in set(platforms)]
+    roots = sorted({*selected, *([builder] if builder in lock.platforms else [])})
     found = [_of_source("comfyui", COMFYUI, lock.comfyui.source)]
     found += [_of_source("pack", pack.name, pack.source) for pack in lock.packs]
-    found += [root_requisite(lock, platform) for platform in selected]
+    found += [root_requisite(lock, platform) for platform in roots]
     found += [requisite for platform in selected for requisite in wheel_requisites(lock, platform)]
     paths = {requisite.path for requisite in found}
-    inputs = [requisite for platform in selected for requisite in wheel_build_requisites(lock, platform)]
+    inputs = [requisite for platform in roots for requisite in wheel_build_requisites(lock, platform, paths)]
     found += [requisite for requisite in inputs if requisite.path not in paths]
     unique: dict[str, Requisite] = {}
     for requisite in found:
@@ -117,11 +121,12 @@ def gateway_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, .
     )
 
 
-def wheel_build_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
+def wheel_build_requisites(lock: Lock, platform: PlatformName, paths: Collection[str]) -> tuple[Requisite, ...]:
     """Return what the wheels of a platform that were built are built from: sources, build requirements, a Debian root
-    filesystem with compilers."""
+    filesystem with compilers. Only wheels that are among `paths` count."""
     pins = lock.platforms[platform]
-    return tuple(r for wheel in pins.wheels for r in _wheel_build_requisites(wheel, pins.compilers, platform))
+    wheels = [wheel for wheel in pins.wheels if _file(wheel.filename, wheel.sha256).path in paths]
+    return tuple(r for wheel in wheels for r in _wheel_build_requisites(wheel, pins.compilers, platform))
 
 
 def _wheel_build_requisites(wheel: Wheel, compilers: Root | None, platform: PlatformName) -> Iterator[Requisite]:

@@ -13,7 +13,7 @@ from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import NotFound, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadLock, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.versions.version_result import VersionResult
@@ -29,12 +29,23 @@ class BundleExport(VersionResult):
     models: int
 
 
-def export_bundle(workspace: Workspace, reference: Reference | str, to: Path, *, models: bool = False) -> BundleExport:
+def export_bundle(
+    workspace: Workspace,
+    reference: Reference | str,
+    to: Path,
+    *,
+    models: bool = False,
+    platform: PlatformName | None = None,
+) -> BundleExport:
     """Write a version with all its sources, and with `models` its models, to the file `to`. What the archive lacks is
-    archived first, from this machine's Nix store. Raises `NotFound` for all that is missing at once."""
+    archived first, from this machine's Nix store.
+
+    Its images for `platform` can then be built, on that and on this machine's; None stands for all that were built, and
+    this machine's. Raises `NotFound` for all that is missing at once, `BadLock` for a platform that is not locked.
+    """
     stored = find_recorded_version(workspace, reference)
-    platforms = _platforms(stored)
-    requisites, archive = list_requisites(stored.lock, platforms), workspace.archive
+    platforms = _platforms(stored, platform)
+    requisites, archive = list_requisites(stored.lock, platforms, host_platform()), workspace.archive
     _fill_archive(workspace, stored, requisites, archive)
     infos = [info for requisite in requisites if (info := archive.find(requisite.output)) is not None]
     blobs = _find_models(workspace, stored) if models else {}
@@ -72,8 +83,14 @@ def export_bundle(workspace: Workspace, reference: Reference | str, to: Path, *,
     )
 
 
-def _platforms(stored: RecordedVersion) -> set[PlatformName]:
-    """The platforms of its images, and this machine's; all that are locked if no image was built."""
+def _platforms(stored: RecordedVersion, platform: PlatformName | None) -> set[PlatformName]:
+    """The requested platform, else those of its images, and this machine's; all that are locked if no image was
+    built."""
+    if platform is not None:
+        if platform not in stored.lock.platforms:
+            fixes = tuple(suggest("retry", platform=locked) for locked in sorted(stored.lock.platforms))
+            raise BadLock(f"it is not locked for {platform}", where=stored.label, fix=fixes)
+        return {platform}
     built = set(stored.images)
     return {p for p in stored.lock.platforms if p in built | {host_platform()}} if built else set(stored.lock.platforms)
 

@@ -147,8 +147,11 @@ def _check_sources(
     problems: list[PycomfyError] = []
     fix = "get the bundle again; if that does not help, do not trust its author"
     requisites = list_requisites(lock, manifest.platforms)
+    # What runs the builders on machines of other platforms may be there, too.
+    spare = [r for p in sorted(lock.platforms) for r in list_requisites(lock, manifest.platforms, p)]
+    spare = [requisite for requisite in dict.fromkeys(spare) if requisite not in requisites]
     missing: list[Requisite] = []
-    for requisite in requisites:
+    for requisite in (*requisites, *spare):
         match = next((nar for nar in unpacked.nars.values() if nar[1].matches(requisite.output)), None)
         if match is None:
             missing.append(requisite)
@@ -156,7 +159,7 @@ def _check_sources(
         info = NarInfo(requisite.output, match[1].sha256, match[1].size)
         infos[info.file_name] = info.render()
         found[requisite.output] = match
-    for requisite in filter_required(missing, requisites):
+    for requisite in filter_required([r for r in missing if r not in spare], requisites):
         problems.append(
             HashMismatch(f"{requisite.title} is missing, or is not what the lock says", where=where, fix=fix)
         )

@@ -65,7 +65,7 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
         project = Project(folder, recorded.lock, platform, folder, offline=request.offline)
         made = _find_built(workspace, project)
         if made is None:
-            requisites = list_requisites(recorded.lock, {host_platform(), platform})
+            requisites = list_requisites(recorded.lock, {platform}, host_platform())
             find_sources(workspace, requisites, request)
             copy_from_archive(workspace, requisites)
             made = realise(workspace, project, log=log)
@@ -108,7 +108,7 @@ def plan_image(workspace: Workspace, request: RestoreRequest) -> RestorePlan:
     report_missing_models(workspace, recorded)
     with project_folder(workspace, recorded.files) as folder:
         built = _find_built(workspace, Project(folder, recorded.lock, platform, folder, offline=request.offline))
-    requisites = list_requisites(recorded.lock, {host_platform(), platform})
+    requisites = list_requisites(recorded.lock, {platform}, host_platform())
     if built is None:
         find_sources(workspace, requisites, replace(request, source=None))
     version, image = recorded.version, recorded.images.get(platform)

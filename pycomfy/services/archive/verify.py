@@ -14,6 +14,7 @@ from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import copy_paths, empty_store
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.versions.reference import parse_reference
@@ -30,10 +31,11 @@ from pycomfy.services.workspace import Workspace
 @dataclass(frozen=True)
 class VerifyRequest:
     """`name` is NAME or NAME@N. `store` is the folder in which the empty Nix store is made, and removed again; it needs
-    about 1.6 times the image's size. None means the data folder."""
+    about 1.6 times the image's size. None means the data folder. `platform` None is this machine's."""
 
     name: str
     store: Path | None = None
+    platform: PlatformName | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class VerifyResult(Result):
 
     name: str
     version: int
+    platform: str
     equal: bool
     recorded: str
     rebuilt: str
@@ -71,7 +74,7 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
     """
     began = time.monotonic()
     reference = parse_reference(request.name)
-    image = find_image(workspace, reference)
+    image = find_image(workspace, reference, request.platform)
     files = read_project(workspace, reference)
     check_store(workspace.nix)
     log = workspace.log_file(f"verify-{image.name}")
@@ -80,12 +83,13 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
         project = Project(folder, lock, image.platform, folder)
         empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=store))
         _copy_sources(workspace, empty, lock, image)
-        made = realise(empty, project, log=log)
+        made = realise(empty, project, log=log, rebuild=True)
         rebuilt = read_layout(empty.nix.local_path(str(made.oci)))
         differences = _explain(_compare(image, rebuilt), image, rebuilt)
     return VerifyResult(
         name=image.name,
         version=image.version,
+        platform=image.platform,
         equal=not differences,
         recorded=image.manifest_digest,
         rebuilt=rebuilt.manifest_digest,
@@ -95,17 +99,19 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
     )
 
 
-def verify_all(workspace: Workspace, store: Path | None = None) -> Iterator[VerifyResult]:
-    """Verify every version of every workflow that was built for this machine's platform, one after the other: workflows
-    by name, oldest versions first."""
-    for label in list_built(workspace, host_platform()):
-        yield verify(workspace, VerifyRequest(label, store))
+def verify_all(
+    workspace: Workspace, store: Path | None = None, platform: PlatformName | None = None
+) -> Iterator[VerifyResult]:
+    """Verify every version of every workflow that was built for `platform`, None for this machine's, one after the
+    other: workflows by name, oldest versions first."""
+    for label in list_built(workspace, platform or host_platform()):
+        yield verify(workspace, VerifyRequest(label, store, platform))
 
 
 def _copy_sources(workspace: Workspace, empty: Workspace, lock: Lock, image: ImageRecord) -> None:
     """Put what the archive and this machine's Nix store have into the empty one. Raises `HashMismatch` for all that is
     damaged."""
-    requisites, archive = list_requisites(lock, {host_platform(), image.platform}), workspace.archive
+    requisites, archive = list_requisites(lock, {image.platform}, host_platform()), workspace.archive
     missing_sources(empty, requisites)
     copy_from_archive(empty, requisites)
     rest = [r.path for r in requisites if not archive.has(r.output)]

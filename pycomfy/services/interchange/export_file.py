@@ -16,7 +16,8 @@ from pycomfy.services.workspace import Workspace
 @dataclass(frozen=True)
 class ExportRequest:
     """What to export: a version, by `reference`, or for another tool also the path of a lock (see `find_target`).
-    `models` puts the models into a bundle. `platform` is for other tools' files, as in `ForeignExportRequest`."""
+    `models` puts the models into a bundle. `platform` is that of a bundle's image, as in `export_bundle`, or of another
+    tool's file, as in `ForeignExportRequest`."""
 
     reference: str
     to: Path
@@ -33,8 +34,6 @@ def export_file(workspace: Workspace, request: ExportRequest) -> BundleExport | 
         if request.models:
             raise BadArgument("only a bundle has models in it", where=format_.title, argument="models")
         return export_foreign(workspace, ForeignExportRequest(request.reference, request.to, format_, request.platform))
-    if request.platform is not None:
-        raise BadArgument("a bundle has all platforms that were built", where=BUNDLE, argument="platform")
     target = find_target(workspace, request.reference)
     if isinstance(target, Path):
         fixes = (
@@ -42,4 +41,4 @@ def export_file(workspace: Workspace, request: ExportRequest) -> BundleExport | 
             suggest("retry", "for another tool", format_=Placeholder("FORMAT")),
         )
         raise BadInput("a bundle is made of a version that was built, not of files", where=str(target), fix=fixes)
-    return export_bundle(workspace, target, request.to, models=request.models)
+    return export_bundle(workspace, target, request.to, models=request.models, platform=request.platform)

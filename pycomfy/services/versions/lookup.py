@@ -2,6 +2,7 @@
 
 from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.database.records import ImageRecord
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import NotFound, Placeholder, suggest
 from pycomfy.services.realise import host_platform
@@ -22,9 +23,9 @@ def layout_of(record: ImageRecord) -> LayoutImage:
     )
 
 
-def find_image(workspace: Workspace, reference: Reference) -> ImageRecord:
-    """Return the newest image of a version for this machine's platform; of the newest version that has one, if
-    `reference` names no version. Raises `NotFound`."""
+def find_image(workspace: Workspace, reference: Reference, platform: PlatformName | None = None) -> ImageRecord:
+    """Return the newest image of a version for `platform`, None for this machine's; of the newest version that has one,
+    if `reference` names no version. Raises `NotFound`."""
     index(workspace)
     version = workspace.versions.find(reference)
     if version.number is None:
@@ -34,7 +35,7 @@ def find_image(workspace: Workspace, reference: Reference) -> ImageRecord:
             fix=suggest("branch", "then use NEW", new=Placeholder("NEW"), start=str(reference)),
         )
     number = version.number if reference != Reference(reference.name) else None
-    platform = host_platform()
+    platform = platform or host_platform()
     with workspace.open_database() as database:
         found = database.find_image(reference.name, number, platform)
         other = found or database.find_image(reference.name, number)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import PlainSerializer
 
 from pycomfy import operation
-from pycomfy.adapters.nix.inspection import read_configuration
 from pycomfy.core.interface.model import OutputNode, Parameter
 from pycomfy.core.lockfile.schema import ComfyUI, ModelFile, Pack
 from pycomfy.core.versions.built_image import BuiltImage
@@ -66,14 +66,6 @@ class ShowResult(VersionResult):
     problem: str | None = None
 
 
-def flake_options(workspace: Workspace) -> tuple[str, ...]:
-    """Return the options that this machine's Nix needs to build from `ShowResult.flake`: none where flakes are switched
-    on."""
-    enabled = read_configuration(workspace.nix).get("experimental-features", "").split()
-    wanted = ("nix-command", "flakes")
-    return () if {*wanted} <= {*enabled} else ("--extra-experimental-features", " ".join(wanted))
-
-
 def show(workspace: Workspace, reference: str) -> ShowResult:
     """Describe a version. Raises `NotFound`."""
     versions = workspace.versions
@@ -119,5 +111,5 @@ def show(workspace: Workspace, reference: str) -> ShowResult:
         outputs=None if interface is None else interface.outputs,
         changes=changes,
         summary=tuple(describe_diff(changes)) if changes is not None else (),
-        flake=f"git+file://{versions.path}?ref={version.name}&rev={version.commit}#oci",
+        flake=f"git+file://{quote(str(versions.path))}?ref={version.name}&rev={version.commit}#oci",
     )

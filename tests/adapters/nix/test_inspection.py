@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.nix.inspection import inspect_nix, list_auto_roots, read_configuration, try_sandbox
-from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.inspection import inspect_nix, list_auto_roots, try_sandbox
+from pycomfy.adapters.nix.settings import NixSettings, find_user_caches, read_configuration
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,15 +86,27 @@ def test_what_nix_says_of_the_trial_is_understood(
 def test_without_nix_nothing_else_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert inspect_nix(NixSettings()).program is None
-    assert read_configuration(NixSettings()) == {}
+    assert read_configuration() == {}
 
 
 def test_an_older_nix_has_another_word_for_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     program(tmp_path, "nix", '[ "$3" = show-config ] || exit 1; echo "sandbox = false"; echo "x = a = b"')
-    assert read_configuration(NixSettings()) == {"sandbox": "false", "x": "a = b"}
+    assert read_configuration() == {"sandbox": "false", "x": "a = b"}
     program(tmp_path, "nix", '[ "$3" = config ] || exit 1; echo "sandbox = true"')
-    assert read_configuration(NixSettings())["sandbox"] == "true"
+    assert read_configuration()["sandbox"] == "true"
+
+
+@real
+def test_the_caches_of_the_users_nix_conf_are_asked_after_those_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "NIX_CONFIG", "substituters = https://cache.nixos.org/ file:///srv/ours\nextra-substituters = file:///b"
+    )
+    assert find_user_caches() == ("file:///srv/ours", "file:///b")
+    options = NixSettings(substituters=("file:///first",)).options()
+    assert options[options.index("substituters") + 1] == "file:///first file:///srv/ours file:///b"
+    options = NixSettings(user_caches=False).options()
+    assert options[options.index("substituters") + 1] == ""
 
 
 def test_a_daemon_is_told_from_a_nix_store_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
