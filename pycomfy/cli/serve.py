@@ -1,5 +1,6 @@
 """`pycomfy run --serve`: say where the API is, and how it is called."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from pycomfy.cli.json_output import print_json
@@ -19,6 +20,7 @@ def run_server(workspace: "Workspace", name: str, options: "ServeOptions", *, as
             print_json(served)
         else:
             _show(served)
+        sys.stdout.flush()  # a pipe or a file gets it now, not at the end
 
     serve(workspace, name, options, show)
     print_line("stopped: jobs that are not done go on with the next start", error=True)

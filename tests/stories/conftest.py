@@ -50,7 +50,9 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     place = tmp_path_factory.mktemp("demo")
     home = place / "home"
     home.mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYCOMFY_", "XDG_"))}
+    # A user's Python keeps what it prints into a pipe.
+    others = ("PYCOMFY_", "XDG_", "PYTHONUNBUFFERED")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     yield Demo(place / "hello", {**environment, "HOME": str(home)})
     shutil.rmtree(place, ignore_errors=True)
 

@@ -128,40 +128,54 @@ def test_a_file_goes_in_and_comes_out(gateway: Container) -> None:
 
 
 def test_outputs_of_every_kind_are_the_bytes_that_comfyui_wrote(gateway: Container) -> None:
+    """Compared, path by path, with the files of ComfyUI's own folders: output on the mounted disk, temp in /tmp."""
+    top = f"kinds-{fresh()}"
     image = node("EmptyImage", width=64, height=32, batch_size=3, color=fresh())
     webp = {"fps": 6.0, "lossless": True, "quality": 80, "method": "default"}
     graph = {
         "1": image,
-        "2": node("SaveImage", images=["1", 0], filename_prefix="kinds/deep/picture"),
+        "2": node("SaveImage", images=["1", 0], filename_prefix=f"{top}/deep/☂ é/picture"),
         "3": node("PreviewImage", images=["1", 0]),
-        "4": node("SaveAnimatedWEBP", images=["1", 0], filename_prefix="kinds/moving", **webp),
+        "4": node("SaveAnimatedWEBP", images=["1", 0], filename_prefix=f"{top}/moving", **webp),
         "5": node("PreviewAny", source="some text ☂"),
         "6": node("EmptyLatentImage", width=64, height=64, batch_size=1),
-        "7": node("SaveLatent", samples=["6", 0], filename_prefix="kinds/latent"),
+        "7": node("SaveLatent", samples=["6", 0], filename_prefix=f"{top}/latent"),
         "8": node("CreateVideo", images=["1", 0], fps=8.0),
-        "9": node("SaveVideo", video=["8", 0], filename_prefix="kinds/video", format="auto", codec="auto"),
+        "9": node("SaveVideo", video=["8", 0], filename_prefix=f"{top}/deep/video", format="auto", codec="auto"),
         "10": node("EmptyAudio", duration=0.5, sample_rate=44100, channels=2),
-        "11": node("SaveAudio", audio=["10", 0], filename_prefix="kinds/audio"),
+        "11": node("SaveAudio", audio=["10", 0], filename_prefix=f"{top}/audio"),
+        "12": node("SaveAudioMP3", audio=["10", 0], filename_prefix=f"{top}/audio", quality="V0"),
+        "13": node("PreviewAudio", audio=["10", 0]),
+        "14": node("SaveWEBM", images=["1", 0], filename_prefix=f"{top}/film", codec="vp9", fps=8.0, crf=32.0),
     }
-    known = gateway.http.post("/api/v2/jobs", json={"workflow": graph})
-    assert known.status_code == 201, known.text
-    job = gateway.finish(known.json()["id"])
+    job = gateway.finish(gateway.submit(graph)["id"])
     assert job["status"] == "succeeded", job["error"]
     kinds = {o["node_id"]: (o["type"], o["content_type"]) for o in job["outputs"]}
-    assert kinds["2"] == kinds["3"] == ("image", "image/png")
-    assert kinds["4"][1] == "image/webp"
-    assert kinds["5"] == ("text", "text/plain")
-    assert kinds["9"] == ("video", "video/mp4")
-    assert kinds["11"] == ("audio", "audio/flac")
-    assert "7" in kinds
-    contents = gateway.contents(job)
-    # Previews are in the container's own /tmp; a text is no file of ComfyUI's.
-    saved = {name: data for name, data in contents.items() if name.split("/")[0] in ("2", "4", "7", "9", "11")}
-    written = {
-        path.name: path.read_bytes() for path in (gateway.data / "output" / "kinds").rglob("*") if path.is_file()
+    assert kinds == {
+        "2": ("image", "image/png"),
+        "3": ("image", "image/png"),
+        "4": ("image", "image/webp"),
+        "5": ("text", "text/plain"),
+        "7": ("latent", "application/octet-stream"),
+        "9": ("video", "video/mp4"),
+        "11": ("audio", "audio/flac"),
+        "12": ("audio", "audio/mpeg"),
+        "13": ("audio", "audio/flac"),
+        "14": ("video", "video/webm"),
     }
-    assert {name.split("/", 1)[1]: data for name, data in saved.items()} == written
-    assert contents[next(name for name in contents if name.startswith("5/"))].decode() == "some text ☂"
+    contents: dict[str, dict[str, bytes]] = {}
+    for output in job["outputs"]:
+        asset = gateway.http.get(f"/api/v2/assets/{output['id']}").json()
+        contents.setdefault(output["node_id"], {})[asset["file_path"]] = gateway.http.get(output["url"]).content
+    [text] = contents.pop("5").values()
+    assert text.decode() == "some text ☂"
+    previews = {**contents.pop("3"), **contents.pop("13")}
+    assert len(previews) == 4
+    assert {name: gateway.read(f"/tmp/ComfyUI/temp/{name}") for name in previews} == previews
+    folder = gateway.data / "output"
+    written = {str(p.relative_to(folder)): p.read_bytes() for p in (folder / top).rglob("*") if p.is_file()}
+    assert {name: data for files in contents.values() for name, data in files.items()} == written
+    assert len(written) == 9 and f"{top}/deep/☂ é/picture_00001_.png" in written
 
 
 def test_a_graph_that_makes_a_flood_is_bounded_and_the_next_job_runs(gateway: Container) -> None:

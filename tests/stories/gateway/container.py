@@ -107,6 +107,11 @@ class Container:
         """The process of the gateway, which is no child of another Python."""
         return next(pid for pid, command in self.processes() if command.split()[0].endswith("/opt/gateway/bin/python"))
 
+    def read(self, path: str) -> bytes:
+        """The bytes of a file in the container."""
+        command = self.engine.command("exec", self.name, "cat", path)
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
     def memory(self) -> int:
         """The most bytes that the gateway's process has had in memory."""
         status = Path(f"/proc/{self.gateway()}/status").read_text()
