@@ -162,12 +162,12 @@ def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
 
 def write_archive(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
     """Write a tar that every Docker can load: an OCI layout, with the `manifest.json` of `docker save` for the same
-    blobs. Links to blobs are followed."""
+    blobs. Links to blobs are followed. Raises `BadInput` for a blob that is gone."""
     config, *layers = (f"blobs/sha256/{d.removeprefix('sha256:')}" for d in (image.config_digest, *image.layers))
     manifest = {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "digest": image.manifest_digest,
-        "size": image.blob(image.manifest_digest).stat().st_size,
+        "size": _size(image, image.manifest_digest),
         "annotations": {"io.containerd.image.name": tag, "org.opencontainers.image.ref.name": "latest"},
     }
     texts = {
@@ -180,9 +180,17 @@ def write_archive(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
             data = json.dumps(content).encode()
             tar.addfile(_entry(name, len(data)), io.BytesIO(data))
         for digest in dict.fromkeys((image.manifest_digest, image.config_digest, *image.layers)):
-            path = image.blob(digest)
+            size, path = _size(image, digest), image.blob(digest)
             with path.open("rb") as f:
-                tar.addfile(_entry(f"blobs/sha256/{path.name}", path.stat().st_size), f)
+                tar.addfile(_entry(f"blobs/sha256/{path.name}", size), f)
+
+
+def _size(image: LayoutImage, digest: str) -> int:
+    try:
+        return image.blob(digest).stat().st_size
+    except OSError as e:
+        what = f"the OCI layout has no {digest}: {e.strerror}"
+        raise BadInput(what, where=str(image.layout), fix=suggest("build")) from e
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
