@@ -1,105 +1,64 @@
 {
   description = "pycomfy: a ComfyUI workflow becomes a pinned, bit-reproducible CUDA image";
 
-  # The last commit that Nix 2.8 can evaluate. Images need no nixpkgs; this is for the CLI itself.
-  inputs.nixpkgs.url = "github:NixOS/nixpkgs/ac62194c3917d5f474c1a844b6fd6da2db95077d";
+  # flake.lock says which: the last commit that Nix 2.8 can evaluate. Images need no nixpkgs; the command line does.
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-25.05";
 
   outputs =
     { self, nixpkgs }:
     let
-      systems = [
-        "x86_64-linux"
-        "aarch64-linux"
-      ];
       forSystems =
         f:
         builtins.listToAttrs (
-          map (system: {
-            name = system;
-            value = f nixpkgs.legacyPackages.${system};
-          }) systems
+          map
+            (system: {
+              name = system;
+              value = f nixpkgs.legacyPackages.${system};
+            })
+            [
+              "x86_64-linux"
+              "aarch64-linux"
+            ]
         );
-      version =
-        (builtins.fromTOML (builtins.readFile ./pyproject.toml)).project.version;
-      runtime = pkgs: [
-        pkgs.git
-        pkgs.gnupg
-        pkgs.nix
-        pkgs.skopeo
-      ];
-      cli =
-        pkgs:
-        pkgs.python311Packages.buildPythonApplication {
-          pname = "pycomfy";
-          inherit version;
-          src = ./.;
-          pyproject = true;
-          build-system = [ pkgs.python311Packages.hatchling ];
-          dependencies = builtins.attrValues {
-            inherit (pkgs.python311Packages)
-              aiohttp
-              blake3
-              fastapi
-              gitpython
-              httpx
-              jinja2
-              packaging
-              platformdirs
-              prometheus-client
-              pydantic
-              python-multipart
-              pyyaml
-              rich
-              sqlite-utils
-              standardwebhooks
-              tomlkit
-              typer
-              uv
-              uvicorn
-              zstandard
-              ;
-          };
-          # nixpkgs' versions, not those of uv.lock.
-          pythonRelaxDeps = true;
-          makeWrapperArgs = [ "--suffix PATH : ${pkgs.lib.makeBinPath (runtime pkgs)}" ];
-          pythonImportsCheck = [ "pycomfy.cli.main" ];
-          doCheck = false; # `checks` runs them
-          meta = {
-            mainProgram = "pycomfy";
-            license = pkgs.lib.licenses.mit;
-          };
-        };
+      package = pkgs: pkgs.callPackage ./flake/package.nix { };
     in
     {
       packages = forSystems (pkgs: {
-        default = cli pkgs;
-        pycomfy = cli pkgs;
+        default = package pkgs;
       });
 
       apps = forSystems (pkgs: {
         default = {
           type = "app";
-          program = "${cli pkgs}/bin/pycomfy";
+          program = "${package pkgs}/bin/pycomfy";
+          meta.description = "Turn a ComfyUI workflow into an image";
         };
       });
 
+      overlays.default = final: _: { pycomfy = package final; };
+
       devShells = forSystems (pkgs: {
         default = pkgs.mkShell {
-          packages = runtime pkgs ++ [
+          packages = [
+            pkgs.git
             pkgs.gnumake
+            pkgs.gnupg
+            pkgs.nix
             pkgs.podman
-            pkgs.python311
+            pkgs.python313
+            pkgs.skopeo
             pkgs.uv
           ];
         };
       });
 
       checks = forSystems (pkgs: {
-        package = cli pkgs;
+        # It starts.
+        package = package pkgs;
         # The builders need nothing but Python; their tests pack one package with zstandard.
         builders =
           pkgs.runCommand "pycomfy-builders-tests"
-            { nativeBuildInputs = [ (pkgs.python311.withPackages (p: [ p.zstandard ])) ]; }
+            { nativeBuildInputs = [ (pkgs.python313.withPackages (p: [ p.zstandard ])) ]; }
             ''
               cp -r ${./nix/builders} builders
               cd builders
@@ -108,7 +67,17 @@
             '';
       });
 
-      # lock -> image, for other flakes: (pycomfy.lib.image { project = ./.; inherit system; }).oci
-      lib.image = import ./nix;
+      formatter = forSystems (pkgs: pkgs.nixfmt-rfc-style);
+
+      templates.default = {
+        path = ./flake/template;
+        description = "A workflow whose image `nix build` makes";
+        welcomeText = "Put your workflow into workflow.json, then see README.md.";
+      };
+
+      # A workflow in a folder, locked -> its image.
+      lib.image = import ./flake/image.nix;
+
+      nixosModules.default.imports = [ ./flake/module.nix ];
     };
 }

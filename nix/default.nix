@@ -7,10 +7,14 @@
   project ? ../.,
   system ? builtins.currentSystem,
   platform ? null,
+  lockFile ? project + "/pycomfy.lock",
+  workflowFile ? project + "/workflow.json",
+  gatewayFolder ? project + "/gateway",
+  withPrompt ? true, # whether the project's prompt.json and interface.json are those of the workflow
   pkgs ? throw "pycomfy: `image` needs nixpkgs: nix-build … --arg pkgs 'import /path/to/nixpkgs { }', or use `oci`",
 }:
 let
-  lockText = builtins.readFile (project + "/pycomfy.lock");
+  lockText = builtins.readFile lockFile;
   lock = builtins.fromJSON lockText;
   lockHash = builtins.hashString "sha256" lockText;
 
@@ -64,19 +68,34 @@ let
   # The project's own files in the image, each by its content: a change to the README rebuilds nothing.
   files =
     let
-      own = builtins.filter (f: builtins.pathExists (project + "/${f}")) [
-        "pycomfy.lock"
-        "workflow.json"
-        "prompt.json"
-        "interface.json"
-      ];
+      places = {
+        "pycomfy.lock" = lockFile;
+        "workflow.json" = workflowFile;
+        "prompt.json" = project + "/prompt.json";
+        "interface.json" = project + "/interface.json";
+      };
+      own = builtins.filter (name: builtins.pathExists places.${name}) (
+        [
+          "pycomfy.lock"
+          "workflow.json"
+        ]
+        ++ (
+          if withPrompt then
+            [
+              "prompt.json"
+              "interface.json"
+            ]
+          else
+            [ ]
+        )
+      );
     in
     map (name: {
       kind = "file";
       owner = "project";
       path = builtins.path {
         inherit name;
-        path = project + "/${name}";
+        path = places.${name};
       };
       to = "opt/pycomfy/${name}";
     }) own;
@@ -86,7 +105,7 @@ let
     owner = "gateway";
     path = builtins.path {
       name = "gateway";
-      path = project + "/gateway";
+      path = gatewayFolder;
       filter =
         path: _:
         !builtins.elem (baseNameOf path) [

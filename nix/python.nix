@@ -26,7 +26,7 @@ let
     name = "pycomfy-builders";
     path = ./builders;
     # A change to a test, or a file that Python left behind, must not rebuild anything.
-    filter = path: type: type == "regular" && builtins.match ".*/(test_[^/]*|[^/]*\\.pyc)" path == null;
+    filter = path: type: type == "regular" && builtins.match ".*/(test_[^/]*|conftest\\.py|[^/]*\\.pyc)" path == null;
   };
 in
 {

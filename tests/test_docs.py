@@ -2,13 +2,11 @@
 
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from pycomfy.core.lockfile.config import Config, parse_config
@@ -63,13 +61,6 @@ def test_every_page_is_in_the_index() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 170
-
-
-def test_the_flake_has_the_dependencies_of_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = re.search(r"inherit \(pkgs\.python311Packages\)([^;]+);", (ROOT / "flake.nix").read_text())
-    assert named is not None
-    assert named[1].split() == [Requirement(line).name for line in project["dependencies"]]
 
 
 def find_unknown_options(words: list[str]) -> set[str]:

@@ -18,6 +18,7 @@ from tests.support.archived_versions import ArchivedVersions, build_and_lose
 from tests.support.http_server import serve_folder
 from tests.support.nix_projects import Workshop, requisites
 from tests.support.nix_stores import StoreTemplate
+from tests.support.other_nix import Nix, debian_nix, own_nix
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,17 @@ def settings() -> NixSettings:
     except PycomfyError as e:
         pytest.skip(f"no Nix here: {e.what}")
     return found
+
+
+@pytest.fixture(scope="session", params=["own", "trixie", "sid"])
+def nix(request: pytest.FixtureRequest) -> Nix:
+    """The Nix of this machine, that of Debian 13, and that of Debian's sid."""
+    if request.param == "own":
+        return own_nix()
+    try:
+        return debian_nix(request.param)
+    except PycomfyError as e:
+        pytest.skip(f"Debian's Nix cannot be had: {e.what}")
 
 
 def _root(platform: PlatformName, settings: NixSettings, apt: tuple[str, ...] = ()) -> Root:

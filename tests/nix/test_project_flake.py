@@ -13,25 +13,14 @@ from pycomfy.adapters.containers.load import find_loaded, image_tag, read_layout
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.errors import PycomfyError
 from tests.nix.test_image import small_lock
 from tests.support.engines import engine_or_skip
 from tests.support.nix_projects import Workshop, built
-from tests.support.other_nix import Nix, debian_nix, own_nix
+from tests.support.other_nix import Nix, own_nix
 
 FEATURES = ("--extra-experimental-features", "nix-command flakes")
 DEAD = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9") | {"no_proxy": "127.0.0.1"}
 """Proxies that refuse every connection: whoever needs the network fails. What a test serves can be had."""
-
-
-@pytest.fixture(scope="session", params=["own", "trixie", "sid"])
-def nix(request: pytest.FixtureRequest) -> Nix:
-    if request.param == "own":
-        return own_nix()
-    try:
-        return debian_nix(request.param)
-    except PycomfyError as e:
-        pytest.skip(f"Debian's Nix cannot be had: {e.what}")
 
 
 @pytest.fixture
