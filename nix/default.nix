@@ -34,8 +34,18 @@ let
   target = if platform == null then host else platform;
   architecture = builtins.replaceStrings [ "linux/" ] [ "" ] target;
 
-  fetch = import ./fetch.nix { inherit (python) runPython; };
-  roots = import ./root.nix { inherit fetch; };
+  fetch = import ./fetch.nix {
+    inherit project;
+    inherit (python) runPython;
+  };
+  roots = import ./root.nix {
+    inherit fetch;
+    inherit (lock) python;
+    host = {
+      platform = host;
+      inherit (pinsOf host) root;
+    };
+  };
   python = import ./python.nix {
     platform = host;
     root = roots.tree host (pinsOf host).root;
@@ -149,9 +159,6 @@ in
   ingredients = builtins.concatMap wheels.ingredients (pinsOf target).wheels;
 
   layers = map (l: l.drv) layers;
-
-  # The root's path by another way, for machines without pycomfy or a cache: needs nixpkgs.
-  unpackedRoot = roots.unpack pkgs target (pinsOf target).root;
 
   # { load, run }: files that can be run.
   programs = (import ./programs.nix { inherit (python) runPython interpreter; }).of { inherit lock oci; };

@@ -1,12 +1,24 @@
 # Everything that is fetched, as fixed-output derivations: a binary cache can stand in for any URL that died.
 {
+  project, # the folder
   # The interpreter that runs the builders (see python.nix).
   runPython,
 }:
 let
-  # What pycomfy, or a binary cache, must already have put into the store: a tree by its recursive hash, or a `flat`
-  # file by the hash of its bytes.
-  # Example: given { name = "debian-root-amd64"; hash = "sha256-…"; how = "python3 nix/builders/root.py …"; }
+  # What no address is for, or none that gives the same bytes, travels in the project: a tree as `NAME.tar`, a file
+  # under its name.
+  carried = name: project + "/sources/${name}";
+  isCarried = name: builtins.pathExists (carried name);
+  copied =
+    name:
+    builtins.path {
+      name = "carried-${name}";
+      path = carried name;
+    };
+
+  # What is too large to travel, so that pycomfy or a binary cache must have put it into the store: a tree by its
+  # recursive hash, or a `flat` file by the hash of its bytes.
+  # Example: given { name = "our-nodes"; hash = "sha256-…"; how = "pycomfy build puts … into the store"; }
   given =
     {
       name,
@@ -35,6 +47,15 @@ let
       name,
     }:
     import <nix/fetchurl.nix> { inherit url sha256 name; };
+
+  tree =
+    name: hash:
+    runPython {
+      inherit name;
+      script = "carried_tree.py";
+      spec.archive = copied "${name}.tar";
+      fixed = hash;
+    };
 
   bySource = {
     git =
@@ -76,23 +97,32 @@ in
   # A wheel of the lock -> the file; a `url` that is a path is of a wheel on somebody's disk.
   wheel =
     w:
-    if builtins.match "[a-z]+://.*" w.url == null then
+    if builtins.match "[a-z]+://.*" w.url != null then
+      url {
+        inherit (w) url sha256;
+        name = w.filename;
+      }
+    else if isCarried w.filename then
+      url {
+        inherit (w) sha256;
+        name = w.filename;
+        url = "file://${copied w.filename}";
+      }
+    else
       given {
         name = w.filename;
         hash = w.sha256;
         how = "pycomfy build puts this local wheel into the store";
         flat = true;
-      }
-    else
-      url {
-        inherit (w) url sha256;
-        name = w.filename;
       };
 
   # One source of the lock -> its store path: a tree for git and path, a file for url and wheel-tree.
   source =
     name: source:
-    (bySource.${source.kind} or (throw "pycomfy.lock: ${name}: unknown kind of source: ${source.kind}")) {
-      inherit name source;
-    };
+    if isCarried "${name}.tar" then
+      tree name source.tree
+    else
+      (bySource.${source.kind} or (throw "pycomfy.lock: ${name}: unknown kind of source: ${source.kind}")) {
+        inherit name source;
+      };
 }

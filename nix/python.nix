@@ -6,18 +6,7 @@
   python, # "3.11"
 }:
 let
-  machines = {
-    "linux/amd64" = {
-      system = "x86_64-linux";
-      triple = "x86_64-linux-gnu";
-      loader = "ld-linux-x86-64.so.2";
-    };
-    "linux/arm64" = {
-      system = "aarch64-linux";
-      triple = "aarch64-linux-gnu";
-      loader = "ld-linux-aarch64.so.1";
-    };
-  };
+  machines = import ./machines.nix;
   machine = machines.${platform};
   libraries = "${root}/usr/lib/${machine.triple}";
   loader = "${libraries}/${machine.loader}";

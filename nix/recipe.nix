@@ -6,8 +6,18 @@
 }:
 let
   recipe = builtins.fromJSON (builtins.readFile ../recipe.json);
-  fetch = import ./fetch.nix { inherit (machine) runPython; };
-  roots = import ./root.nix { inherit fetch; };
+  fetch = import ./fetch.nix {
+    project = ../.;
+    inherit (machine) runPython;
+  };
+  roots = import ./root.nix {
+    inherit fetch;
+    inherit (recipe) python;
+    host = {
+      inherit (recipe) platform;
+      inherit (recipe.pins) root;
+    };
+  };
   machine = {
     inherit (recipe) platform pins;
     inherit

@@ -1,59 +1,59 @@
 # The Debian userland of a platform: one fixed-output tree, so that who unpacks it does not matter.
-{ fetch }:
+{
+  fetch,
+  # The machine that builds: { platform, root }, the root as the lock pins it.
+  host,
+  python, # "3.11"
+}:
 let
   arch = platform: builtins.replaceStrings [ "linux/" ] [ "" ] platform;
-  name = platform: "debian-root-${arch platform}";
-in
-{
-  inherit name;
 
-  # The tree, which pycomfy or a binary cache puts into the store.
-  # Nix alone has nothing to unpack a .deb with; `unpack` below is the way with nixpkgs.
-  tree =
-    platform: root:
-    fetch.given {
-      name = name platform;
-      hash = root.tree;
-      how = "python3 nix/builders/root.py --lock pycomfy.lock --platform ${platform} ${name platform}";
-    };
+  # A pinned root -> its packages: [ { name, path } ]
+  debs =
+    root:
+    map (p: {
+      inherit (p) name;
+      path = fetch.url {
+        name = "${p.name}.deb";
+        url = "${builtins.elemAt root.archives p.archive}/${p.path}";
+        inherit (p) sha256;
+      };
+    }) root.packages;
 
-  # The same with compilers, for wheels that are built from source. It is in no image.
-  compilers =
-    platform: root:
-    let
-      name = "debian-compilers-${arch platform}";
-    in
-    fetch.given {
-      inherit name;
-      hash = root.tree;
-      how = "python3 nix/builders/root.py --lock pycomfy.lock --platform ${platform} --compilers ${name}";
-    };
+  bootstrap = import ./bootstrap.nix {
+    inherit (host) platform;
+    inherit python;
+    debs = debs host.root;
+  };
 
-  # The same path, unpacked by nixpkgs' Python from the pinned packages.
+  # pycomfy, or a binary cache, may have put the tree into the store already; then nothing of this is fetched or run.
   unpack =
-    pkgs: platform: root:
+    name: root:
     derivation {
-      name = name platform;
-      inherit (pkgs.stdenv.hostPlatform) system;
-      builder = "${pkgs.python3}/bin/python3";
-      args = [
-        "-I"
-        "-B"
-        "${./builders/root.py}"
+      inherit name;
+      inherit (bootstrap) system builder;
+      args = bootstrap.arguments ++ [
+        "${builtins.path {
+          name = "root.py";
+          path = ./builders/root.py;
+        }}"
       ];
       spec = builtins.toJSON {
-        debs = map (p: {
-          inherit (p) name;
-          path = fetch.url {
-            url = "${builtins.elemAt root.archives p.archive}/${p.path}";
-            inherit (p) sha256;
-            name = builtins.replaceStrings [ "~" "%3a" ] [ "-" "-" ] (baseNameOf p.path);
-          };
-        }) root.packages;
+        debs = debs root;
+        seven_zip = bootstrap.sevenZip;
       };
       passAsFile = [ "spec" ];
       outputHashMode = "recursive";
       outputHashAlgo = "sha256";
       outputHash = root.tree;
     };
+in
+{
+  # What a root is made of, for an archive: the program that opens packages, and the packages.
+  ingredients = root: [ bootstrap.package.src ] ++ map (d: d.path) (debs host.root ++ debs root);
+
+  tree = platform: unpack "debian-root-${arch platform}";
+
+  # The same with compilers, for wheels that are built from source. It is in no image.
+  compilers = platform: unpack "debian-compilers-${arch platform}";
 }

@@ -2,7 +2,8 @@
 """Unpack pinned `.deb` files into one Debian tree, the same for everybody; no maintainer script runs.
 
     python3 root.py SPEC.json OUT
-        SPEC.json is {"debs": [{"name": "bash", "path": "/somewhere/bash.deb"}, ...]}
+        SPEC.json is {"debs": [{"name": "bash", "path": "/somewhere/bash.deb"}, ...]}; with "seven_zip", the path of
+        7-Zip's program, packages that are compressed with zstd need no module of Python's
     python3 root.py --lock pycomfy.lock --platform linux/amd64 OUT
         downloads the packages that the lock names, and checks them; with `--compilers` before OUT, those of the Debian
         in which Python packages are compiled. A download that fails is tried again; what has arrived is kept in the
@@ -24,8 +25,10 @@ import lzma
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -118,15 +121,18 @@ class Bounded(io.RawIOBase):
 # — reading —
 
 
-def read_deb(name: str, path: Path) -> Deb:
-    """Read one `.deb` (deb(5): an ar archive of two tar archives). Raises `Refused` if it is none, or hostile."""
+def read_deb(name: str, path: Path, seven_zip: str | None = None) -> Deb:
+    """Read one `.deb` (deb(5): an ar archive of two tar archives). Raises `Refused` if it is none, or hostile.
+
+    `seven_zip` is the path of 7-Zip's program, if there is one.
+    """
     control, data = "", None
     for member, content in ar_members(path, name):
         try:
             if member.startswith("control.tar"):
-                control = read_control(open_tar(member, content, name), name)
+                control = read_control(open_tar(member, content, name, seven_zip), name)
             elif member.startswith("data.tar"):
-                data = read_data(open_tar(member, content, name), name)
+                data = read_data(open_tar(member, content, name, seven_zip), name)
         except (tarfile.TarError, lzma.LZMAError, zlib.error, OSError, EOFError) as e:
             raise Refused(f"{name}: {member} of {path} is damaged: {e}") from e
     if not control or data is None:
@@ -150,7 +156,7 @@ def ar_members(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
             yield member, content
 
 
-def open_tar(member: str, content: bytes, name: str) -> tarfile.TarFile:
+def open_tar(member: str, content: bytes, name: str, seven_zip: str | None) -> tarfile.TarFile:
     """A tar archive to be read from front to back, whatever it is compressed with."""
     raw = io.BytesIO(content)
     suffix = member.rpartition(".tar")[2]
@@ -161,7 +167,7 @@ def open_tar(member: str, content: bytes, name: str) -> tarfile.TarFile:
     elif suffix == ".bz2":
         stream = cast(IO[bytes], bz2.open(raw))  # noqa: SIM115
     elif suffix == ".zst":
-        stream = open_zstd(raw, name)
+        stream = open_zstd(raw, name, seven_zip)
     elif suffix == "":
         stream = raw
     else:
@@ -171,7 +177,7 @@ def open_tar(member: str, content: bytes, name: str) -> tarfile.TarFile:
     return tarfile.open(fileobj=bounded, mode="r|", encoding="utf-8", errors="surrogateescape")
 
 
-def open_zstd(raw: IO[bytes], name: str) -> IO[bytes]:
+def open_zstd(raw: IO[bytes], name: str, seven_zip: str | None) -> IO[bytes]:
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
 
@@ -183,9 +189,21 @@ def open_zstd(raw: IO[bytes], name: str) -> IO[bytes]:
 
         return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(raw))
     except ImportError:
+        if seven_zip is not None:
+            return run_seven_zip(seven_zip, raw)
         raise Refused(
             f"{name}: packed with zstd, which this Python cannot read; use Python 3.14, or install `zstandard`"
         ) from None
+
+
+def run_seven_zip(program: str, raw: IO[bytes]) -> IO[bytes]:
+    """What a zstd stream unpacks to. Where the program fails it ends too early, which its reader sees."""
+    with tempfile.TemporaryFile() as packed:
+        packed.write(raw.read())
+        packed.seek(0)
+        command = [program, "e", "-tzstd", "-si", "-so"]
+        process = subprocess.Popen(command, stdin=packed, stdout=subprocess.PIPE)  # noqa: S603
+    return cast(IO[bytes], process.stdout)
 
 
 def read_control(tar: tarfile.TarFile, name: str) -> str:
@@ -396,9 +414,9 @@ def write_tree(tree: Mapping[str, Entry], out: Path) -> None:
             os.chmod(place, 0o755 if entry.executable else 0o644)
 
 
-def unpack(debs: Iterable[tuple[str, Path]], out: Path) -> None:
+def unpack(debs: Iterable[tuple[str, Path]], out: Path, seven_zip: str | None = None) -> None:
     """Read the packages (name and file), plan, and only then write."""
-    write_tree(plan_tree([read_deb(name, path) for name, path in debs]), out)
+    write_tree(plan_tree([read_deb(name, path, seven_zip) for name, path in debs]), out)
 
 
 # — from a lock —
@@ -480,11 +498,12 @@ def fetch_all(pinned: list[Pinned], folder: Path) -> list[tuple[str, Path]]:
     return [one.result() for one in running]
 
 
-def read_spec(path: Path) -> list[tuple[str, Path]]:
+def read_spec(path: Path) -> tuple[list[tuple[str, Path]], str | None]:
+    """The packages, and the path of 7-Zip's program or None."""
     try:
-        spec: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8"))
-        return [(d["name"], Path(d["path"])) for d in spec["debs"]]
-    except (ValueError, LookupError, TypeError) as e:
+        spec = json.loads(path.read_text(encoding="utf-8"))
+        return [(d["name"], Path(d["path"])) for d in spec["debs"]], spec.get("seven_zip")
+    except (ValueError, LookupError, TypeError, AttributeError) as e:
         raise Refused(f"{path} is no list of packages: {e!r}") from e
 
 
@@ -500,7 +519,8 @@ def main(arguments: list[str] | None = None) -> str | int:
         out = given[1] if len(given) > 1 else os.environ.get("out", "")
         if len(given) > 2 or not spec or not out:
             return __doc__ or ""
-        unpack(read_spec(Path(spec)), Path(out))
+        debs, seven_zip = read_spec(Path(spec))
+        unpack(debs, Path(out), seven_zip)
     except (Refused, OSError) as e:
         return str(e)
     return 0

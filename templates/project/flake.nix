@@ -55,7 +55,7 @@
         system:
         ofPlatforms "oci-" "oci" system
         // rec {
-          inherit (build system hosts.${system}) oci;
+          inherit (build system hosts.${system}) oci root;
           default = oci;
         }
       );
@@ -72,16 +72,9 @@
         }
       );
 
-      # With nixpkgs: its own form of the image, and the Debian root filesystem unpacked by its Python.
-      legacyPackages = forSystems (
-        system:
-        let
-          own = build system hosts.${system};
-        in
-        {
-          inherit (own) image;
-          root = own.unpackedRoot;
-        }
-      );
+      # With nixpkgs: its own form of the image.
+      legacyPackages = forSystems (system: {
+        inherit (build system hosts.${system}) image;
+      });
     };
 }
