@@ -35,7 +35,8 @@ let
       args = [
         command
         "-y"
-        "-bso0" # no output but errors
+        "-bso0" # nothing but errors
+        "-bsp0"
         (if renamed then "-aou" else "-aoa")
         "-o${builtins.placeholder "out"}"
         "-an"
@@ -70,7 +71,7 @@ let
     name = "python-for-root";
     command = "x";
     archives = [ "${archives}/*.tar" ];
-    members = map (folder: "./${folder}") (
+    members = [ "-xr!gconv" ] ++ map (folder: "./${folder}") (
       folders
       ++ [
         "usr/bin"

@@ -202,7 +202,7 @@ def run_seven_zip(program: str, raw: IO[bytes]) -> IO[bytes]:
         packed.write(raw.read())
         packed.seek(0)
         command = [program, "e", "-tzstd", "-si", "-so"]
-        process = subprocess.Popen(command, stdin=packed, stdout=subprocess.PIPE)  # noqa: S603
+        process = subprocess.Popen(command, stdin=packed, stdout=subprocess.PIPE)
     return cast(IO[bytes], process.stdout)
 
 

@@ -122,7 +122,7 @@ def supply(workspace: Workspace, project: Project) -> None:
         add_tree(workspace.nix, name, root.tree, partial(_make_root, workspace, root, platform))
     for name, source in lock.sources.items():
         if isinstance(source, TreeSource):
-            make = partial(_take_or_make_tree, workspace, source, project.base)
+            make = partial(take_or_make_tree, workspace, source, project.base)
             add_tree(workspace.nix, name, source.tree, make)
     _supply_build_inputs(workspace, project)
     _supply_files(workspace, project)
@@ -187,7 +187,7 @@ def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in present):
             source = recipe.source
             if isinstance(source, TreeSource):
-                make = partial(_take_or_make_tree, workspace, source, project.base)
+                make = partial(take_or_make_tree, workspace, source, project.base)
                 add_tree(workspace.nix, source_name(source), source.tree, make)
             if recipe.compiler and pins.compilers is not None:
                 name = f"debian-compilers-{platform.removeprefix('linux/')}"
@@ -199,7 +199,8 @@ def _make_root(workspace: Workspace, root: Root, platform: PlatformName, out: Pa
     make_root(root, platform, out, workspace.paths)
 
 
-def _take_or_make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
+def take_or_make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
+    """Make the folder `out` the tree of `source`: from the archive, or from where it comes from."""
     output = source.fixed_output(out.name)
     try:
         if workspace.archive.find(output) is not None:

@@ -1,7 +1,7 @@
 {
   description = "A ComfyUI workflow as a pinned, bit-reproducible OCI image, made by pycomfy";
 
-  # Only `legacyPackages` need it, and only then it is fetched. This commit is the last that Nix 2.8 can evaluate.
+  # Only `image` needs it, and only then it is fetched. This commit is the last that Nix 2.8 can evaluate.
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/ac62194c3917d5f474c1a844b6fd6da2db95077d";
 
   outputs =
@@ -55,7 +55,7 @@
         system:
         ofPlatforms "oci-" "oci" system
         // rec {
-          inherit (build system hosts.${system}) oci root;
+          inherit (build system hosts.${system}) oci;
           default = oci;
         }
       );
@@ -72,9 +72,9 @@
         }
       );
 
-      # With nixpkgs: its own form of the image.
+      # The Debian root filesystem; and with nixpkgs, its own form of the image.
       legacyPackages = forSystems (system: {
-        inherit (build system hosts.${system}) image;
+        inherit (build system hosts.${system}) root image;
       });
     };
 }

@@ -1,5 +1,6 @@
 """A commit of a git repository."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -16,6 +17,9 @@ from pycomfy.core.sources.lock_source import (
     TreeSource,
 )
 from pycomfy.core.sources.source_spec import SourceSpec
+
+_ARCHIVES = r"https://(github\.com|gitlab\.com|codeberg\.org)/"
+"""Forges that serve the archive of a commit to everybody, which `nix/builders/git_tree.py` fetches."""
 
 MAX_PATCH = 1 << 20
 """Characters of a patch. What is more is a tree of its own rather than a change."""
@@ -74,7 +78,7 @@ class GitSource(TreeSource):
 
     @property
     def manual_origin(self) -> str | None:
-        if self.patch is None and self.local_path is None:
+        if self.patch is None and not self.submodules and re.match(_ARCHIVES, self.url):
             return None
         patched = ", with the patch that the lock has" if self.patch is not None else ""
         return f"the git repository {self.url} at {self.commit}{patched}"

@@ -30,6 +30,7 @@ from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
 from pycomfy.services.build.remedies import Trial
+from pycomfy.services.carried import carry_sources
 from pycomfy.services.editor import OWN_CONVERSION, Editor, EditorWorkflow
 from pycomfy.services.lock_request import LockRequest, read_config, read_own_config, read_requested_workflow
 from pycomfy.services.models.needed import NeededModel, list_absent
@@ -114,6 +115,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     else:
         operation.report("note: not verified, and without a prompt: the image was not started for its node definitions")
     before = preliminary.image
+    content = replace(content, sources=carry_sources(workspace, lock, lock_request.file.parent))
     image = job.realise(content, "Build layers" if before is None else "Add the prompt to the image")
     if before is None:
         missing_libraries = job.find_missing_libraries(image)

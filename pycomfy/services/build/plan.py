@@ -8,7 +8,7 @@ from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.core.nix.lock_outputs import filter_required, list_requisites
-from pycomfy.core.nix.project import ProjectContent, project_files
+from pycomfy.core.nix.project import README, SOURCES, ProjectContent, project_files
 from pycomfy.core.versions.snapshot import INTERFACE, PROMPT
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.services.build.build import BuildRequest
@@ -81,7 +81,8 @@ def _find_version(workspace: Workspace, name: str, files: dict[str, bytes]) -> t
     if not before:
         return 1, True
     newest = workspace.versions.read_files(before[0].commit)
-    besides = {*_MADE, CONFIG_FILE}
+    # What travels in the project is what the lock says; the readme names what does not.
+    besides = {*_MADE, CONFIG_FILE, README, *(path for path in newest if path.startswith(SOURCES))}
     same = all(newest.get(path) == files.get(path) for path in {*newest, *files} if path not in besides)
     number = before[0].number or 0
     return (number, False) if same else (number + 1, True)
