@@ -2,8 +2,9 @@
 
 pycomfy puts git trees into the store itself, through git. This is for those who build without it: forges that serve
 `URL/archive/COMMIT.tar.gz` (GitHub, Gitea, Forgejo) or `URL/-/archive/COMMIT/x.tar.gz` (GitLab). Repositories with
-submodules, or files that git leaves out of archives (`export-ignore`), come from a binary cache only. Large files (LFS)
-are pointers in most archives; they are fetched from the forge by the API that git-lfs uses.
+submodules, or files that git leaves out of archives (`export-ignore`), travel in the project, unless they are too large
+for that: then they come from a binary cache only. Large files (LFS) are pointers in most archives; they are fetched
+from the forge by the API that git-lfs uses.
 
 The specification: `{"url", "commit", "submodules"}`, and `"lfs": true` where large files are to be in the tree.
 """
@@ -62,10 +63,16 @@ def unpack(archive: Path, out: Path) -> None:
                 raise Refused(f"{entry.name} is neither file, folder nor link")
 
 
+def find_certificates() -> str | None:
+    """The certificates that Nix was given, or those of the Debian whose Python this is: a sandbox has none."""
+    given = os.environ.get("NIX_SSL_CERT_FILE")
+    own = Path(sys.prefix).parent / "etc/ssl/certs/ca-certificates.crt"
+    return next((str(path) for path in (*([Path(given)] if given else []), own) if path.exists()), None)
+
+
 def save(request: urllib.request.Request, to: Path) -> str:
     """Write the answer to a file; returns its SHA-256."""
-    certificates = os.environ.get("NIX_SSL_CERT_FILE")
-    context = ssl.create_default_context(cafile=certificates if certificates and Path(certificates).exists() else None)
+    context = ssl.create_default_context(cafile=find_certificates())
     digest = hashlib.sha256()
     with urllib.request.urlopen(request, timeout=_TIMEOUT, context=context) as answer, to.open("wb") as f:  # noqa: S310
         while chunk := answer.read(1 << 20):

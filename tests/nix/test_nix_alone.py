@@ -1,0 +1,136 @@
+"""Nix alone, in a store that has nothing yet: one command makes the recorded image of a clone, and of an archive."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.debian.packages import read_releases
+from pycomfy.adapters.debian.rootfs import pin_root
+from pycomfy.adapters.io.paths import find_paths
+from pycomfy.adapters.nix.binary_cache import folder_url
+from pycomfy.adapters.nix.resources import NPM_REGISTRY, read_toolkit
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store
+from pycomfy.adapters.sources.pin import pin_source
+from pycomfy.core.lockfile.config import parse_config
+from pycomfy.core.lockfile.schema import Lock, Pack, Root
+from pycomfy.core.nix.lock_outputs import root_requisite
+from pycomfy.core.nix.project import ProjectContent, project_files
+from pycomfy.services.archive.archive import fill_version
+from pycomfy.services.carried import carry_sources
+from pycomfy.services.realise import Project, host_platform, project_folder, realise
+from pycomfy.services.workspace import Workspace
+from tests.support.data_folders import new_paths
+from tests.support.moments import NOW
+from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.repositories import commit, git
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """npm's registry, or the mirror of it that this machine's npm uses."""
+    if os.environ.get(NPM_REGISTRY):
+        return
+    npm = shutil.which("npm")
+    if npm is not None:
+        asked = subprocess.run([npm, "config", "get", "registry"], check=True, capture_output=True, text=True)
+        monkeypatch.setenv(NPM_REGISTRY, asked.stdout.strip())
+
+
+@dataclass(frozen=True)
+class Version:
+    """A recorded version: where its repository is, and the digest of its image."""
+
+    workspace: Workspace
+    lock: Lock
+    flake: str
+    digest: str
+
+
+@pytest.fixture
+def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
+    """One of a folder with a program and a link, a local repository with a patch, and a wheel of a folder; of all that
+    nothing is left but what travels."""
+    workspace, base = Workspace(new_paths(tmp_path), workshop.settings), tmp_path / "work"
+    (base / "near" / "empty").mkdir(parents=True)
+    (base / "near" / "__init__.py").write_text(f"# {tmp_path}\n")
+    (base / "near" / "tool.sh").write_text("#!/bin/sh\n")
+    (base / "near" / "tool.sh").chmod(0o755)
+    (base / "near" / "tool").symlink_to("tool.sh")
+    commit(base / "own", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"})
+    (base / "own" / "__init__.py").write_text(f"NODE_CLASS_MAPPINGS = {{}}\n# {tmp_path}\n")
+    (base / "own.patch").write_text(git(base / "own", "diff") + "\n")
+    config = parse_config('[packs.near]\npath = "near"\n[packs.own]\ngit = "own"\npatch = "own.patch"\n')
+    packs = [
+        Pack(name=name, source=pin_source(spec, base, name, workspace.paths).source)
+        for name, spec in config.packs.items()
+    ]
+    local = workshop.wheel("local", {"local.py": f"# {tmp_path}\n".encode()})
+    shutil.move(workshop.folder / local.filename, base / local.filename)
+    local = local.model_copy(update={"url": local.filename})
+    lock = workshop.lock({host_platform(): root}, [workshop.wheel("one", {"one.py": b"x = 1\n"}), local], packs)
+    content = ProjectContent(lock, WORKFLOW, {"1": {}}, sources=carry_sources(workspace, lock, base))
+    files = project_files(content, read_toolkit())
+    with project_folder(workspace, files) as folder:
+        made = realise(workspace, Project(folder, lock, host_platform(), base), log=tmp_path / "log")
+    workspace.versions.commit("small", files, created_at=NOW, message="first")
+    fill_version(workspace, lock, {host_platform()})
+    shutil.rmtree(base)
+    flake = f"git+file://{workspace.versions.path}?ref=small#oci"
+    return Version(workspace, lock, flake, read_layout(made.oci).manifest_digest)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Path]:
+    with empty_store(tmp_path / "stores") as store:
+        yield store
+
+
+def nix_build(settings: NixSettings, flake: str, *options: str, start: tuple[str, ...] = ()) -> str:
+    """The digest of what `nix build` makes, as somebody starts it who has no pycomfy."""
+    features = ("--extra-experimental-features", "nix-command flakes")
+    assert settings.store is not None
+    link = settings.store / "result"
+    command = settings.command("nix", *features, "build", flake, "--out-link", link, *options)
+    done = subprocess.run([*start, *command], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    digest = read_layout(settings.local_path(str(link.readlink()))).manifest_digest
+    link.unlink()
+    return digest
+
+
+def test_one_command_in_an_empty_store_makes_the_recorded_image_and_again_after_a_collection(
+    version: Version, empty: Path
+) -> None:
+    settings = NixSettings(store=empty)
+    assert nix_build(settings, version.flake) == version.digest
+    settings.run("nix-store", "--gc")
+    assert not [path for path in (empty / "nix/store").iterdir() if path.name.endswith(("-layer-c-root", "-amd64"))]
+    assert nix_build(settings, version.flake) == version.digest
+
+
+def test_without_a_network_the_archive_is_enough(version: Version, empty: Path) -> None:
+    alone = ("unshare", "--net")
+    if subprocess.run([*alone, "true"], check=False).returncode != 0:
+        pytest.skip("this user may not cut the network")
+    with folder_url(version.workspace.archive.folder) as url:
+        settings = NixSettings(store=empty, substituters=(url,))
+        assert nix_build(settings, version.flake, "--option", "substitute", "true", start=alone) == version.digest
+
+
+def test_the_debian_of_the_newer_python_is_opened_too(workshop: Workshop, empty: Path) -> None:
+    config = parse_config('python = "3.13"\n')
+    paths = find_paths()
+    root = pin_root(config, host_platform(), paths, read_releases(config))
+    lock = workshop.lock({host_platform(): root}, [], []).model_copy(update={"python": "3.13"})
+    project = workshop.project(lock)
+    settings = NixSettings(store=empty)
+    done = settings.run("nix-build", project, "--no-out-link", "--attr", "root")
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().strip() == root_requisite(lock, host_platform()).path
