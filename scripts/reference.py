@@ -47,6 +47,7 @@ shell complete commands, options, and the names of workflows, versions, tags and
 | `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_SHM`, `…_PIDS` | a container's [limits](../how-to/outputs-and-limits.md) |
 | `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |
 | `PYCOMFY_DEBIAN_SECURITY_MIRROR` | the same for security updates |
+| `PYCOMFY_NPM_REGISTRY` | a mirror of npm's registry, for projects that Nix alone builds; default: the public one |
 | `PYCOMFY_REGISTRY` | a copy of the Comfy registry's API; default: the public one |
 """
 

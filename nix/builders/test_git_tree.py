@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 import tempfile
 import threading
@@ -10,8 +11,9 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
+from unittest import mock
 
-from git_tree import fetch, fill_large, unpack
+from git_tree import fetch, fill_large, find_certificates, unpack
 from member import Refused
 
 LARGE = b"weights" * 1000
@@ -108,6 +110,22 @@ class GitTreeTest(unittest.TestCase):
             with self.assertRaisesRegex(Refused, "behind a link"):
                 unpack(archive, out)
             self.assertEqual((victim / "x").read_bytes(), b"kept")
+
+    def test_the_certificates_are_those_that_nix_has_or_those_of_the_own_debian(self) -> None:
+        root = self.out.parent / "root"
+        bundle, given = root / "etc/ssl/certs/ca-certificates.crt", root / "given.crt"
+        bundle.parent.mkdir(parents=True)
+        bundle.touch()
+        given.touch()
+        with mock.patch("sys.prefix", str(root / "usr")), mock.patch.dict("os.environ"):
+            os.environ.pop("NIX_SSL_CERT_FILE", None)
+            self.assertEqual(find_certificates(), str(bundle))
+            os.environ["NIX_SSL_CERT_FILE"] = str(given)
+            self.assertEqual(find_certificates(), str(given))
+            given.unlink()
+            self.assertEqual(find_certificates(), str(bundle), "a sandbox does not have that file")
+            bundle.unlink()
+            self.assertIsNone(find_certificates())
 
     def test_without_an_attribute_a_pointer_is_a_text(self) -> None:
         fetch(self.url, "1" * 40, self.out)

@@ -404,6 +404,22 @@ class Hostile(Case):
         with mock.patch.dict(sys.modules, {"compression": None, "zstandard": None}):
             self.refuse("^a: packed with zstd, .*Python 3.14", deb)
 
+    def test_zstd_without_a_module_is_unpacked_by_the_program_that_is_given(self) -> None:
+        program = self.folder / "7zzs"
+        # It is called as 7-Zip is, and has what is packed as its input.
+        program.write_text(
+            f"#!{sys.executable}\nimport sys, zstandard\nassert sys.argv[1:] == ['e', '-tzstd', '-si', '-so']\n"
+            "zstandard.ZstdDecompressor().copy_stream(sys.stdin.buffer, sys.stdout.buffer)\n"
+        )
+        program.chmod(0o755)
+        name, path = self.deb("a", [("./etc/x", b"x" * 100_000)], suffix=".zst")
+        with mock.patch.dict(sys.modules, {"compression": None, "zstandard": None}):
+            entries = root.read_deb(name, path, str(program)).entries
+            self.assertEqual(entries["etc/x"].data, b"x" * 100_000)
+            program.write_text("#!/bin/sh\n")
+            with self.assertRaisesRegex(root.Refused, "damaged"):
+                root.read_deb(name, path, str(program))
+
     def test_a_root_without_base_packages_is_refused(self) -> None:
         for lacking in ("usr/lib/os-release", *(f"usr/share/base-passwd/{n}.master" for n in ("passwd", "group"))):
             for instead in ([], [(f"./{lacking}", "x")]):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from pycomfy.adapters.io.credentials import has_login
 from pycomfy.adapters.io.tree_tar import pack_tree
 from pycomfy.adapters.nix.store import add_tree, valid_paths
 from pycomfy.core.lockfile.schema import Lock, Wheel
@@ -30,7 +31,8 @@ def carry_sources(workspace: Workspace, lock: Lock, base: Path) -> dict[str, byt
         if isinstance(source, TreeSource):
             path = add_tree(workspace.nix, name, source.tree, partial(take_or_make_tree, workspace, source, base))
             tree = workspace.nix.local_path(path)
-            if source.manual_origin is not None or _differs_in_archives(tree):
+            # A forge gives nobody else an archive of what is behind a login.
+            if source.travels or has_login(source.address, workspace.environment) or _differs_in_archives(tree):
                 trees[name] = tree
     trees |= _find_build_sources(workspace, lock)
     packed = {f"{SOURCES}{name}.tar": pack_tree(tree, MAX_BYTES) for name, tree in trees.items()}
@@ -49,7 +51,7 @@ def _find_build_sources(workspace: Workspace, lock: Lock) -> dict[str, Path]:
     outputs = {
         source_name(recipe.source): recipe.source.fixed_output(source_name(recipe.source))
         for recipe in recipes
-        if isinstance(recipe.source, TreeSource) and recipe.source.manual_origin is not None
+        if isinstance(recipe.source, TreeSource) and recipe.source.travels
     }
     there = set(valid_paths(workspace.nix, [output.path for output in outputs.values()]))
     return {name: workspace.nix.local_path(o.path) for name, o in outputs.items() if o.path in there}

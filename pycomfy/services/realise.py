@@ -111,9 +111,9 @@ def check_locked(lock: Lock, platform: PlatformName) -> None:
 
 
 def supply(workspace: Workspace, project: Project) -> None:
-    """Add what Nix cannot make to its store: root filesystems (nothing in a new store can unpack a `.deb`), git trees,
-    local folders and local wheels. Each is checked by its hash; what is there already costs nothing. Trees that are
-    archived are taken from there: the folder or repository that they came from may be gone."""
+    """Add to the store what Nix cannot fetch, or takes longer to make: root filesystems, git trees, local folders and
+    local wheels. Each is checked by its hash; what is there already costs nothing. Trees that are archived are taken
+    from there: the folder or repository that they came from may be gone."""
     lock = project.lock
     check_locked(lock, project.platform)
     for platform in dict.fromkeys((host_platform(), project.platform)):

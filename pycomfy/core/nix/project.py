@@ -73,14 +73,14 @@ def _readme(content: ProjectContent, template: str) -> str:
     local = {
         name: origin
         for name, source in lock.sources.items()
-        if (origin := source.manual_origin) is not None and f"sources/{name}.tar" not in there
+        if (origin := source.manual_origin) is not None and f"{SOURCES}{name}.tar" not in there
     }
     locked = [wheel for platform in lock.platforms.values() for wheel in platform.every_wheel]
     wheels = {
         wheel.filename: f"the wheel {wheel.url}"
         for wheel in locked
-        if wheel.is_local and f"sources/{wheel.filename}" not in there
+        if wheel.is_local and f"{SOURCES}{wheel.filename}" not in there
     }
     # Markdown, not HTML: nothing to escape, and the types of the lock allow only plain names.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
-    return environment.from_string(template).render(lock=lock, local=local, wheels=wheels)
+    return environment.from_string(template).render(lock=lock, local=local, wheels=wheels, carried=bool(there))

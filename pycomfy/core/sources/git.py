@@ -1,6 +1,5 @@
 """A commit of a git repository."""
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -18,7 +17,7 @@ from pycomfy.core.sources.lock_source import (
 )
 from pycomfy.core.sources.source_spec import SourceSpec
 
-_ARCHIVES = r"https://(github\.com|gitlab\.com|codeberg\.org)/"
+_ARCHIVES = ("https://github.com/", "https://gitlab.com/", "https://codeberg.org/")
 """Forges that serve the archive of a commit to everybody, which `nix/builders/git_tree.py` fetches."""
 
 MAX_PATCH = 1 << 20
@@ -78,10 +77,15 @@ class GitSource(TreeSource):
 
     @property
     def manual_origin(self) -> str | None:
-        if self.patch is None and not self.submodules and re.match(_ARCHIVES, self.url):
+        if self.patch is None and self.local_path is None and not self.submodules:
             return None
+        whole = ", with its submodules" if self.submodules else ""
         patched = ", with the patch that the lock has" if self.patch is not None else ""
-        return f"the git repository {self.url} at {self.commit}{patched}"
+        return f"the git repository {self.url} at {self.commit}{whole}{patched}"
+
+    @property
+    def travels(self) -> bool:
+        return self.manual_origin is not None or not self.url.startswith(_ARCHIVES)
 
     @property
     def repository(self) -> RepositoryCommit:

@@ -82,6 +82,11 @@ class LockSource(LockSection):
         return None
 
     @property
+    def travels(self) -> bool:
+        """Whether its files are in the project: because Nix cannot fetch them, or that is not certain."""
+        return self.manual_origin is not None
+
+    @property
     def repository(self) -> RepositoryCommit | None:
         """The commit of a git repository that it is; None for all else."""
         return None

@@ -32,19 +32,28 @@ def git(url: str) -> GitSource:
     return GitSource(url=url, commit="c" * 40, tree=TREE)
 
 
-def readme(lock: Lock) -> str:
-    return project_files(ProjectContent(lock, b"{}"), TOOLKIT)["README.md"].decode()
+def readme(lock: Lock, *sources: str) -> str:
+    content = ProjectContent(lock, b"{}", sources=dict.fromkeys(sources, b""))
+    return project_files(content, TOOLKIT)["README.md"].decode()
 
 
-def test_the_readme_says_how_to_supply_what_nix_cannot_fetch() -> None:
+def test_the_readme_says_how_to_supply_what_does_not_travel_in_the_project() -> None:
     text = readme(
         make_lock(
             Pack(name="near", source=PathSource(path="my-pack", tree=TREE)), Pack(name="own", source=git("r/own"))
         )
     )
-    for name in ("debian-root-amd64", "debian-root-arm64", "near", "own"):
+    for name in ("near", "own"):
         assert f"nix-store --add-fixed --recursive sha256 {name}\n" in text
     assert "the folder my-pack" in text and f"the git repository r/own at {'c' * 40}" in text
+
+
+def test_what_travels_is_in_the_project_and_the_readme_asks_for_nothing() -> None:
+    lock = make_lock(Pack(name="near", source=PathSource(path="my-pack", tree=TREE)))
+    text = readme(lock, "sources/near.tar")
+    assert "nix-store" not in text and "| `sources/` |" in text and "`sources/`" not in readme(lock)
+    content = ProjectContent(lock, b"{}", sources={"sources/near.tar": b"x"})
+    assert project_files(content, TOOLKIT)["sources/near.tar"] == b"x"
 
 
 def test_the_readme_does_not_speak_of_local_sources_where_there_are_none() -> None:

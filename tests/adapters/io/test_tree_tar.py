@@ -1,0 +1,42 @@
+"""A tree as a tar: what a Nix store keeps of it, and the same bytes for the same files."""
+
+import os
+import tarfile
+from pathlib import Path
+
+from pycomfy.adapters.io.tree_tar import pack_tree
+from pycomfy.adapters.nix.nar_writer import hash_path
+
+
+def make(folder: Path) -> Path:
+    (folder / "a" / "empty").mkdir(parents=True)
+    (folder / "a" / "run").write_text("#!/bin/sh\n")
+    (folder / "a" / "run").chmod(0o700)
+    (folder / "link").symlink_to("/nowhere")
+    (folder / ("long" * 40)).write_text("x")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_text("y")
+    os.link(folder / "a" / "run", folder / "z")
+    return folder
+
+
+def test_what_is_packed_and_unpacked_has_the_hash_of_the_folder(tmp_path: Path) -> None:
+    folder = make(tmp_path / "one")
+    data = pack_tree(folder, 1 << 20)
+    assert data is not None
+    (tmp_path / "x.tar").write_bytes(data)
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        tar.extractall(tmp_path / "out", filter="fully_trusted")
+    assert hash_path(tmp_path / "out" / "tree") == hash_path(folder)
+
+
+def test_equal_folders_are_equal_bytes(tmp_path: Path) -> None:
+    one, other = make(tmp_path / "one"), make(tmp_path / "other")
+    os.utime(other / "z", (1, 1))
+    (other / "link").unlink()
+    (other / "link").symlink_to("/nowhere")
+    assert pack_tree(one, 1 << 20) == pack_tree(other, 1 << 20)
+
+
+def test_a_folder_that_is_too_large_is_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(2000))
+    assert pack_tree(tmp_path, 1000) is None
