@@ -56,7 +56,7 @@ def test_a_public_repository_travels_only_where_its_archive_would_differ(
     netrc.write_text("machine github.com login me password s3cret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    assert "sources/plain.tar" in carry_sources(workspace, lock, tmp_path)
+    assert "sources/plain.tar" in carry_sources(Workspace(workspace.paths, workspace.nix), lock, tmp_path)
 
 
 def test_what_is_too_large_does_not_travel(
