@@ -3,8 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,12 @@ from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.binary_cache import folder_url
 from pycomfy.adapters.nix.resources import NPM_REGISTRY, read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import empty_store
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Lock, Pack, Root
 from pycomfy.core.nix.lock_outputs import root_requisite
 from pycomfy.core.nix.project import ProjectContent, project_files
+from pycomfy.errors import PycomfyError
 from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.carried import carry_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
@@ -29,6 +28,7 @@ from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
 from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.other_nix import Nix, debian_nix, own_nix
 from tests.support.repositories import commit, git
 
 
@@ -86,18 +86,12 @@ def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
     return Version(workspace, lock, flake, read_layout(made.oci).manifest_digest)
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Path]:
-    with empty_store(tmp_path / "stores") as store:
-        yield store
-
-
-def nix_build(settings: NixSettings, flake: str, *options: str, start: tuple[str, ...] = ()) -> str:
+def nix_build(settings: NixSettings, flake: str, *options: str, nix: Nix, start: tuple[str, ...] = ()) -> str:
     """The digest of what `nix build` makes, as somebody starts it who has no pycomfy."""
     features = ("--extra-experimental-features", "nix-command flakes")
     assert settings.store is not None
     link = settings.store / "result"
-    command = settings.command("nix", *features, "build", flake, "--out-link", link, *options)
+    command = nix.command("nix", *settings.options(), *features, "build", flake, "--out-link", link, *options)
     done = subprocess.run([*start, *command], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     digest = read_layout(settings.local_path(str(link.readlink()))).manifest_digest
@@ -106,31 +100,38 @@ def nix_build(settings: NixSettings, flake: str, *options: str, start: tuple[str
 
 
 def test_one_command_in_an_empty_store_makes_the_recorded_image_and_again_after_a_collection(
-    version: Version, empty: Path
+    version: Version, empty: NixSettings
 ) -> None:
-    settings = NixSettings(store=empty)
-    assert nix_build(settings, version.flake) == version.digest
-    settings.run("nix-store", "--gc")
-    assert not [path for path in (empty / "nix/store").iterdir() if path.name.endswith(("-layer-c-root", "-amd64"))]
-    assert nix_build(settings, version.flake) == version.digest
+    assert nix_build(empty, version.flake, nix=own_nix()) == version.digest
+    empty.run("nix-store", "--gc")
+    names = [path.name for path in empty.local_path("/nix/store").iterdir()]
+    assert not [name for name in names if name.endswith(("-layer-c-root", "-amd64"))]
+    assert nix_build(empty, version.flake, nix=own_nix()) == version.digest
 
 
-def test_without_a_network_the_archive_is_enough(version: Version, empty: Path) -> None:
+@pytest.mark.parametrize("suite", ["trixie", "sid"])
+def test_newer_nix_does_the_same(version: Version, empty: NixSettings, suite: str) -> None:
+    try:
+        nix = debian_nix(suite)
+    except PycomfyError as e:
+        pytest.skip(f"Debian's Nix cannot be had: {e.what}")
+    assert nix_build(empty, version.flake, nix=nix) == version.digest
+
+
+def test_without_a_network_the_archive_is_enough(version: Version, empty: NixSettings) -> None:
     alone = ("unshare", "--net")
     if subprocess.run([*alone, "true"], check=False).returncode != 0:
         pytest.skip("this user may not cut the network")
     with folder_url(version.workspace.archive.folder) as url:
-        settings = NixSettings(store=empty, substituters=(url,))
-        assert nix_build(settings, version.flake, "--option", "substitute", "true", start=alone) == version.digest
+        settings = replace(empty, substituters=(url,))
+        options = ("--option", "substitute", "true")
+        assert nix_build(settings, version.flake, *options, nix=own_nix(), start=alone) == version.digest
 
 
-def test_the_debian_of_the_newer_python_is_opened_too(workshop: Workshop, empty: Path) -> None:
-    config = parse_config('python = "3.13"\n')
-    paths = find_paths()
+def test_the_debian_of_the_newer_python_is_opened_too(workshop: Workshop, empty: NixSettings) -> None:
+    config, paths = parse_config('python = "3.13"\n'), find_paths()
     root = pin_root(config, host_platform(), paths, read_releases(config))
     lock = workshop.lock({host_platform(): root}, [], []).model_copy(update={"python": "3.13"})
-    project = workshop.project(lock)
-    settings = NixSettings(store=empty)
-    done = settings.run("nix-build", project, "--no-out-link", "--attr", "root")
+    done = empty.run("nix-build", workshop.project(lock), "--no-out-link", "--attr", "root")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == root_requisite(lock, host_platform()).path
