@@ -108,6 +108,8 @@ class Path:
 
     def job(self) -> None:
         graph = self.fresh()
+        # It waits behind another, so that its events are all told to who listens from its start.
+        self.submit(slow(self.salt, nodes=5))
         job = self.submit(graph)
         note("submit: status", lambda: job.status)
         events = list(job.events())
