@@ -32,6 +32,10 @@ def has_room(folder: Path) -> bool:
     return about.f_bavail * about.f_frsize > min(KEEP_FREE, about.f_blocks * about.f_frsize // PART_FREE)
 
 
+class NotSmall(Exception):
+    """A file has more bytes than were to be copied at once."""
+
+
 class NotAFile(AssetError):
     """What was to be kept is no regular file, or is gone."""
 
@@ -78,9 +82,12 @@ class Incoming:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def copy_from(self, source: Path) -> None:
+    def copy_from(self, source: Path, *, most: int | None = None) -> None:
         """Fill it with a copy of `source`. The hash is that of the copy: the source may be written again at any time,
-        which is why no hard link will do. One that changes while it is copied is copied again, a few times.
+        which is why no hard link will do. One that changes while it is copied is copied again, a few times, and one
+        that grows each time only as far as it was.
+
+        Raises `NotAFile`, `NoSpace`, and `NotSmall` where it has more than `most` bytes.
         """
         try:
             descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -91,8 +98,10 @@ class Incoming:
                 before = os.fstat(descriptor)
                 if not stat.S_ISREG(before.st_mode):
                     raise NotAFile(f"{source.name} is no regular file")
+                if most is not None and before.st_size > most:
+                    raise NotSmall
                 with disk_errors():
-                    _copy(descriptor, self._open())
+                    _copy(descriptor, self._open(), before.st_size)
                 after = os.fstat(descriptor)
                 if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                     break
@@ -224,26 +233,28 @@ def hash_file(path: Path) -> blake3:
 def copy_file(source: Path, target: Path) -> None:
     """Copy bytes and the time of change, in a new file. Raises `NoSpace`, `OSError`."""
     with disk_errors(), source.open("rb", 0) as read, target.open("xb", 0) as write:
-        _copy(read.fileno(), write.fileno())
         about = os.fstat(read.fileno())
+        _copy(read.fileno(), write.fileno(), about.st_size)
         os.utime(write.fileno(), ns=(about.st_mtime_ns, about.st_mtime_ns))
 
 
-def _copy(source: int, target: int) -> None:
-    """Copy from the start to the end of `source`. The kernel does it where it can, and shares the blocks where the file
-    system can: measured 100 ms for 64 MiB with the hash, beside 115 ms by reading and writing."""
+def _copy(source: int, target: int, size: int) -> None:
+    """Copy the first `size` bytes of `source`, or all where there are fewer: what is written to it all the time has no
+    end. The kernel does it where it can, and shares the blocks where the file system can: measured 100 ms for 64 MiB
+    with the hash, beside 115 ms by reading and writing."""
     os.lseek(source, 0, os.SEEK_SET)
     os.lseek(target, 0, os.SEEK_SET)
     os.ftruncate(target, 0)
     try:
-        while os.copy_file_range(source, target, 1 << 30):
-            pass
+        while size and (copied := os.copy_file_range(source, target, min(size, 1 << 30))):
+            size -= copied
     except OSError as e:
         if e.errno not in _NO_COPY_RANGE:
             raise
     # The end, or all of it where there is no such call; files of some file systems look empty to that call.
-    while piece := os.read(source, _PIECE):
+    while size and (piece := os.read(source, min(size, _PIECE))):
         _write(target, piece)
+        size -= len(piece)
 
 
 def _write(target: int, data: bytes) -> None:

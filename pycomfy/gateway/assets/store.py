@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
-from .blobs import Blobs, Incoming, Reserve, has_room
+from .blobs import Blobs, Incoming, NotSmall, Reserve, has_room
 from .model import (
     Asset,
     AssetInUse,
@@ -159,8 +159,10 @@ class AssetStore:
         return await self._adopt(path, new, move=True)
 
     async def _adopt(self, path: Path, new: NewAsset, *, move: bool = False) -> Asset:
-        with self._at_once() as is_free:
-            received = self._copy_in(path, new) if is_free and not move and self._is_small(path) else None
+        received = None
+        with self._at_once() as is_free, contextlib.suppress(NotSmall):  # it may grow between the look and the copy
+            if is_free and not move and self._is_small(path):
+                received = self._copy_in(path, new, most=_SMALL)
         if received is None:
             received = await _in_thread(self._copy_in, path, new, move=move)
         self._sync_soon(received.asset.hash)
@@ -260,13 +262,13 @@ class AssetStore:
 
     # — bringing a file in —
 
-    def _copy_in(self, path: Path, new: NewAsset, *, move: bool = False) -> Received:
+    def _copy_in(self, path: Path, new: NewAsset, *, move: bool = False, most: int | None = None) -> Received:
         incoming = self._blobs.receive()
         try:
             if move:
                 incoming.move_from(path)
             else:
-                incoming.copy_from(path)
+                incoming.copy_from(path, most=most)
             return self._complete(incoming, b"", new, None)
         finally:
             incoming.discard()

@@ -1,6 +1,7 @@
 """What jobs leave in ComfyUI's folders. The bytes are kept as assets, so that these files go in time."""
 
 import contextlib
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from threading import Lock
 
 from ..outputs import find_inside
 from .model import Job, Output
+
+log = logging.getLogger(__name__)
 
 CLOCK_STEP = 0.1
 """Seconds that the time of a file may lag behind the clock."""
@@ -23,7 +26,7 @@ TEMP_FILES = 4096
 def remove_made(job: Job, find_folder: Callable[[str], Path]) -> None:
     """Remove the files of a finished job from the output folders, which are found by the name of their ComfyUI: those
     that were written while it ran and are as they were kept. One that was there before, or that a later job wrote
-    anew, stays. Raises `OSError`."""
+    anew, stays; and so does one that may not be removed, which is logged."""
     if job.started_at is None or job.completed_at is None:
         return
     began, ended = job.started_at.timestamp() - CLOCK_STEP, job.completed_at.timestamp()
@@ -32,10 +35,15 @@ def remove_made(job: Job, find_folder: Callable[[str], Path]) -> None:
         path = find_inside(folder, output.subfolder, output.name) if output.folder == "output" else None
         if path is None:
             continue
-        about = path.stat()
-        if about.st_size == output.size and began <= about.st_mtime <= ended:
-            path.unlink(missing_ok=True)
-            _remove_empty(path.parent, folder.resolve())
+        try:
+            about = path.stat()
+            if about.st_size == output.size and began <= about.st_mtime <= ended:
+                path.unlink()
+                _remove_empty(path.parent, folder.resolve())
+        except FileNotFoundError:
+            continue
+        except OSError as e:
+            log.warning("a file in ComfyUI's output folder cannot be removed: %s", e.strerror, extra={"job": job.id})
 
 
 def remove_strays(paths: Iterable[Path], folder: Path) -> None:
@@ -48,9 +56,8 @@ def remove_strays(paths: Iterable[Path], folder: Path) -> None:
 
 def _remove_empty(folder: Path, top: Path) -> None:
     with contextlib.suppress(OSError):  # the first that is not empty
-        while folder != top and folder.is_relative_to(top):
-            folder.rmdir()
-            folder = folder.parent
+        for above in (folder, *folder.parents)[: len(folder.parts) - len(top.parts)]:
+            above.rmdir()
 
 
 @dataclass

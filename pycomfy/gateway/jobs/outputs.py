@@ -23,6 +23,9 @@ _TICK = 50_000_000
 
 _FEW_FOLDERS = 100
 
+MAX_DEPTH = 64
+"""Folders in one another in which files are found that no node spoke of. One that a node names may lie deeper."""
+
 _TYPES: Mapping[str, OutputType] = {"image": "image", "video": "video", "audio": "audio", "text": "text"}
 
 
@@ -112,15 +115,26 @@ def _plain(text: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in text)[:80] or "value"
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """A folder as it was: its time of change, its files, and its folders."""
+
+    changed: int
+    files: frozenset[str] = frozenset()
+    folders: tuple[str, ...] = ()
+
+
 @dataclass
 class OutputFolder:
     """ComfyUI's output folder: finds files that no node spoke of, without a look at all that lies there.
 
-    A folder's time changes when a file is made in it, so only folders that changed are listed again.
+    A folder's time changes when a file is made in it, so only folders that changed are listed again. One that may not
+    be listed, or that is more than `MAX_DEPTH` deep, is as if it were empty: callers name folders by texts such as
+    `filename_prefix`, and one of them must not keep the next jobs from being done.
     """
 
     path: Path
-    _seen: dict[Path, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    _seen: dict[Path, _Listed] = field(default_factory=dict)
 
     async def look(self) -> list[Path]:
         """`new_files`, in a thread unless a glance tells that there are none."""
@@ -128,38 +142,43 @@ class OutputFolder:
 
     def new_files(self) -> list[Path]:
         """The regular files that were made since the last call, sorted; the first call returns all."""
-        found: list[Path] = []
-        self._look(self.path.resolve(), found)
+        before, self._seen, found = self._seen, {}, []
+        left = [(self.path.resolve(), 0)]
+        while left:
+            folder, depth = left.pop()
+            known = before.get(folder)
+            try:
+                listed = _list_folder(folder, known)
+            except OSError:  # it went meanwhile, or is closed to us
+                continue
+            self._seen[folder] = listed
+            if known is not listed:
+                found += [folder / name for name in listed.files - (known.files if known else frozenset())]
+            if depth < MAX_DEPTH:
+                left += [(folder / name, depth + 1) for name in listed.folders]
         return sorted(found)
 
     def _may_have_changed(self) -> bool:
         if not 0 < len(self._seen) <= _FEW_FOLDERS:
             return True
         try:
-            return any(folder.stat().st_mtime_ns != known for folder, (known, _) in self._seen.items())
+            return any(folder.stat().st_mtime_ns != listed.changed for folder, listed in self._seen.items())
         except OSError:
             return True
 
-    def _look(self, folder: Path, found: list[Path]) -> None:
-        try:
-            changed = folder.stat().st_mtime_ns
-        except OSError:
-            self._seen.pop(folder, None)
-            return
-        before = self._seen.get(folder)
-        if before is not None and before[0] == changed:
-            for known in [f for f in self._seen if f.parent == folder]:
-                self._look(known, found)
-            return
-        # What is made right after the listing may not change the folder's time once more.
-        is_settled = time.time_ns() - changed > _TICK
-        names = set()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    self._look(Path(entry.path), found)
-                elif entry.is_file(follow_symlinks=False):
-                    names.add(entry.name)
-                    if before is None or entry.name not in before[1]:
-                        found.append(Path(entry.path))
-        self._seen[folder] = changed if is_settled else 0, frozenset(names)
+
+def _list_folder(folder: Path, before: _Listed | None) -> _Listed:
+    """What is in the folder; `before` itself where that is as it was. Raises `OSError`."""
+    changed = folder.stat().st_mtime_ns
+    if before is not None and before.changed == changed:
+        return before
+    # What is made right after the listing may not change the folder's time once more.
+    is_settled = time.time_ns() - changed > _TICK
+    files, folders = set(), []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                files.add(entry.name)
+    return _Listed(changed if is_settled else 0, frozenset(files), tuple(folders))

@@ -176,6 +176,15 @@ def test_a_batch_is_a_job_for_each_combination(serving: Serving) -> None:
     assert [j["id"] for j in listed["jobs"]] == [j["id"] for j in batch["jobs"]][:-4:-1]
 
 
+def test_a_range_of_seeds_is_exact(serving: Serving) -> None:
+    """Editors draw seeds of up to 64 bits, floats have 53."""
+    start = (1 << 64) - 3
+    answer = serving.client.post("/v1/batches", json={"sweep": {"seed": {"start": start, "stop": start + 2}}})
+    assert answer.status_code == 202, answer.text
+    assert [job["inputs"]["seed"] for job in answer.json()["jobs"]] == [start, start + 1, start + 2]
+    wait_until(lambda: serving.client.get(answer.headers["location"]).json()["done"])
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -186,6 +195,9 @@ def test_a_batch_is_a_job_for_each_combination(serving: Serving) -> None:
         ({"sweep": {"seed": {"start": 0, "stop": 1e9}}}, "/sweep/seed"),
         ({"sweep": {"seed": {"start": 5, "stop": 1}}}, "/sweep/seed"),
         ({"sweep": {"seed": {"start": 0, "stop": 1e308, "step": 1e-300}}}, "/sweep/seed"),
+        ({"sweep": {"seed": {"start": 0, "stop": 10**400}}}, "/sweep/seed"),
+        ({"sweep": {"seed": {"start": 10**400, "stop": 10**400}}}, "/sweep/seed"),
+        ({"sweep": {"seed": {"start": 0.5, "stop": 10**400}}}, "/sweep/seed"),
         ({"sweep": {"width": {"start": 64, "stop": 65, "step": 0.5}}}, "/sweep/width"),
         ({"inputs": [{}, {"width": 1}]}, "/inputs/1/width"),
     ],

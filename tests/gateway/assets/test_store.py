@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -239,6 +240,61 @@ def test_a_result_is_copied_where_the_kernel_cannot(
         assert await read(store, await store.adopt(tmp_path / "r", NewAsset(job="j"))) == b"r" * (3 << 20)
 
     in_store(folder, use)
+
+
+@pytest.mark.parametrize("by_kernel", [True, False])
+def test_the_copy_of_a_result_that_is_written_all_the_time_has_an_end(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_kernel: bool
+) -> None:
+    result, left, copy, read_some = tmp_path / "r", iter(range(100)), os.copy_file_range, os.read
+    result.write_bytes(b"r" * 1000)
+
+    def grow() -> None:
+        next(left)  # ends the test where the copy does not
+        with result.open("ab") as f:
+            f.write(b"r" * 1000)
+
+    def copy_some(source: int, target: int, count: int) -> int:
+        if not by_kernel:
+            raise OSError(18, "Invalid cross-device link")
+        grow()
+        return copy(source, target, count)
+
+    def read_piece(source: int, count: int) -> bytes:
+        if os.path.samestat(os.fstat(source), result.stat()):
+            grow()
+        return read_some(source, count)
+
+    monkeypatch.setattr(os, "copy_file_range", copy_some)
+    monkeypatch.setattr(os, "read", read_piece)
+
+    async def use(store: AssetStore) -> None:
+        kept = await read(store, await store.adopt(result, NewAsset(job="j")))
+        assert kept == b"r" * len(kept)
+        assert len(kept) >= 1000
+
+    in_store(folder, use)
+
+
+def test_a_small_result_that_has_become_large_does_not_keep_the_loop_waiting(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r").write_bytes(b"r" * (3 << 20))
+    threads, copy = [], os.copy_file_range
+
+    def note(source: int, target: int, count: int) -> int:
+        threads.append(threading.current_thread())
+        return copy(source, target, count)
+
+    monkeypatch.setattr(AssetStore, "_is_small", lambda store, path: True)
+    monkeypatch.setattr(os, "copy_file_range", note)
+
+    async def use(store: AssetStore) -> None:
+        assert await read(store, await store.adopt(tmp_path / "r", NewAsset(job="j"))) == b"r" * (3 << 20)
+
+    in_store(folder, use)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_what_is_no_file_is_no_result(folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pycomfy.gateway.jobs.leftovers import TempFiles, remove_made
 from pycomfy.gateway.jobs.model import Job, JobRequest, Output
@@ -43,6 +46,33 @@ def test_the_files_that_a_job_made_go_with_it(tmp_path: Path) -> None:
     assert not top.exists()
     assert not below.exists()
     assert list(tmp_path.iterdir()) == [], "nor are empty folders left"
+
+
+def test_a_file_that_may_not_be_removed_keeps_the_others_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise no result would ever be removed again."""
+    one, other = write(tmp_path / "x" / "a.png", BEGAN + 1), write(tmp_path / "b.png", BEGAN + 1)
+    unlink = os.unlink
+
+    def refuse(path: Path, **more: Any) -> None:
+        if Path(path).parent.name == "x":
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", refuse)  # root may remove every file
+    remove_made(job(output("a.png", subfolder="x"), output("b.png")), lambda worker: tmp_path)
+    assert one.exists()
+    assert not other.exists()
+
+
+def test_folders_without_end_go_too(tmp_path: Path) -> None:
+    for depth in range(1, 1501):
+        Path(f"{tmp_path}{'/a' * depth}").mkdir()
+    names = "/".join("a" * 1500)
+    write(tmp_path / names / "a.png", BEGAN + 1)
+    remove_made(job(output("a.png", subfolder=names)), lambda worker: tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_sought_where_the_comfyui_that_made_it_wrote(tmp_path: Path) -> None:

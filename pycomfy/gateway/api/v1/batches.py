@@ -1,6 +1,7 @@
 """`/v1/batches`: many jobs at once, of a list of inputs or of a sweep."""
 
 import itertools
+import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -125,12 +126,19 @@ def _combine(body: Any) -> Iterator[dict[str, Any]]:
 def _values(name: str, axis: Any) -> list[Any]:
     if not isinstance(axis, model.Sweep):
         return list(axis)
-    steps = (axis.stop - axis.start) / axis.step
-    if not 0 <= steps + 1e-9 < MAX_JOBS:  # infinity, too
+    start, stop, step = axis.start, axis.stop, axis.step
+    if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
+        steps: float = (stop - start) // step  # exact, however many digits a seed has
+    else:
+        try:
+            steps = (float(stop) - float(start)) / float(step) + 1e-9
+        except OverflowError:
+            steps = math.inf
+    if not 0 <= steps < MAX_JOBS:  # infinity, too
         message = f"a range has 1 to {MAX_JOBS} values"
         raise ApiProblem(422, "batch_too_large", message, pointer=f"/sweep/{_escape(name)}")
-    values = [axis.start + i * axis.step for i in range(int(steps + 1e-9) + 1)]
-    return [int(value) if value.is_integer() else round(value, 12) for value in values]
+    values = [start + i * step for i in range(int(steps) + 1)]
+    return [int(value) if isinstance(value, int) or value.is_integer() else round(value, 12) for value in values]
 
 
 def _escape(name: str) -> str:

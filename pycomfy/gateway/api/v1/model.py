@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, create_model
 
 from ...graph.interface import Interface, inputs_model
 from ...jobs.model import OutputType, State
@@ -147,12 +147,16 @@ class Problem(BaseModel):
     errors: list[ProblemEntry]
 
 
+_Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
+"""A whole number stays one: a seed may have more digits than a float."""
+
+
 class Sweep(_Request):
     """From `start` to `stop`, both included, in steps of `step`."""
 
-    start: float
-    stop: float
-    step: Annotated[float, Field(gt=0)] = 1
+    start: _Number
+    stop: _Number
+    step: Annotated[int | float, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})] = 1
 
 
 class FileRecord(_Model):
