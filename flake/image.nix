@@ -46,6 +46,7 @@ import ../nix {
   lockFile = project + "/${lock}";
   workflowFile = file;
   gatewayFolder = if isProject then project + "/gateway" else ../pycomfy/gateway;
+  localFolder = if isProject then null else project;
   # They are of one workflow.
   withPrompt = isProject || workflow == "workflow.json";
 }

@@ -10,6 +10,7 @@
   lockFile ? project + "/pycomfy.lock",
   workflowFile ? project + "/workflow.json",
   gatewayFolder ? project + "/gateway",
+  localFolder ? null, # the folder that the lock's relative paths are below, where it is not a project
   withPrompt ? true, # whether the project's prompt.json and interface.json are those of the workflow
   pkgs ? throw "pycomfy: `image` needs nixpkgs: nix-build … --arg pkgs 'import /path/to/nixpkgs { }', or use `oci`",
 }:
@@ -35,7 +36,7 @@ let
   architecture = builtins.replaceStrings [ "linux/" ] [ "" ] target;
 
   fetch = import ./fetch.nix {
-    inherit project;
+    inherit project localFolder;
     inherit (python) runPython;
   };
   roots = import ./root.nix {

@@ -1,6 +1,8 @@
 # Everything that is fetched, as fixed-output derivations: a binary cache can stand in for any URL that died.
 {
   project, # the folder
+  # Where the lock's relative paths lie, in a user's folder; a project has none of them.
+  localFolder ? null,
   # The interpreter that runs the builders (see python.nix).
   runPython,
 }:
@@ -57,6 +59,23 @@ let
       fixed = hash;
     };
 
+  isLocal =
+    path:
+    localFolder != null
+    && builtins.match "/.*|(.*/)?\\.\\.(/.*)?" path == null
+    && builtins.pathExists (localFolder + "/${path}");
+
+  # A tree or file of the user's folder, which must be what the lock pins: `pinned`.
+  taken =
+    name: pinned: arguments:
+    let
+      here = builtins.path ({ inherit name; } // arguments);
+    in
+    if builtins.unsafeDiscardStringContext here == builtins.unsafeDiscardStringContext pinned.outPath then
+      here
+    else
+      throw "pycomfy.lock: ${name} has changed since: `pycomfy lock`";
+
   bySource = {
     git =
       { name, source }:
@@ -84,11 +103,22 @@ let
       url { inherit (source) url sha256 name; };
     path =
       { name, source }:
-      given {
-        inherit name;
-        hash = source.tree;
-        how = "pycomfy build puts this local folder into the store";
-      };
+      let
+        pinned = given {
+          inherit name;
+          hash = source.tree;
+          how = "pycomfy build puts this local folder into the store";
+        };
+      in
+      if isLocal source.path then
+        taken name pinned {
+          path = localFolder + "/${source.path}";
+          # As pycomfy copies it.
+          filter =
+            path: _: builtins.match "\\.git|__pycache__|.*\\.pyc|pycomfy\\.lock" (baseNameOf path) == null;
+        }
+      else
+        pinned;
   };
 in
 {
@@ -109,12 +139,21 @@ in
         url = "file://${copied w.filename}";
       }
     else
-      given {
-        name = w.filename;
-        hash = w.sha256;
-        how = "pycomfy build puts this local wheel into the store";
-        flat = true;
-      };
+      let
+        pinned = given {
+          name = w.filename;
+          hash = w.sha256;
+          how = "pycomfy build puts this local wheel into the store";
+          flat = true;
+        };
+      in
+      if isLocal w.url then
+        taken w.filename pinned {
+          path = localFolder + "/${w.url}";
+          recursive = false;
+        }
+      else
+        pinned;
 
   # One source of the lock -> its store path: a tree for git and path, a file for url and wheel-tree.
   source =

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tomllib
 from pathlib import Path
@@ -208,6 +209,32 @@ def test_the_image_of_a_locked_folder_is_that_of_its_project(
     assert "other.json is not locked" in image_of(settings, repository, folder, 'workflow = "other.json";')
 
 
+def test_local_packs_and_wheels_of_the_folder_need_no_step_before(
+    settings: NixSettings, workshop: Workshop, root: Root, repository: Path, root_store: NixSettings
+) -> None:
+    there = workshop.with_settings(root_store)
+    lock = small_lock(workshop, root)  # its pack is in the machine's store, not in this one
+    pins = lock.platforms["linux/amd64"]
+    one, *others = pins.wheels
+    folder = workshop.folder / "folder"
+    folder.mkdir()
+    (folder / "wheels").mkdir()
+    (workshop.folder / one.filename).rename(folder / "wheels" / one.filename)
+    shutil.copytree(workshop.folder / "greeter", folder / "greeter")
+    for stray in (".git/HEAD", "__pycache__/x.pyc", "data/y.pyc"):
+        (folder / "greeter" / stray).parent.mkdir(exist_ok=True)
+        (folder / "greeter" / stray).write_text("stray")
+    near = pins.model_copy(update={"wheels": (one.model_copy(update={"url": f"wheels/{one.filename}"}), *others)})
+    lock = lock.model_copy(update={"platforms": {"linux/amd64": near}})
+    (folder / "workflow.json").write_bytes(WORKFLOW)
+    (folder / "pycomfy.lock").write_text(render_lock(lock))
+    made = image_of(there.settings, repository, folder)
+    assert made.endswith("-oci-small-amd64"), made
+    assert read_layout(root_store.local_path(made)).layer_names[-3] == "pack-greeter"
+    (folder / "greeter" / "__init__.py").write_text("changed = True\n")
+    assert "pycomfy.lock: greeter has changed since: `pycomfy lock`" in image_of(there.settings, repository, folder)
+
+
 def test_the_template_is_a_folder_that_builds(
     nix: Nix, settings: NixSettings, workshop: Workshop, root: Root, repository: Path, root_store: NixSettings
 ) -> None:
@@ -315,10 +342,12 @@ def test_its_container_runs_with_podman(settings: NixSettings, workshop: Worksho
     project = workshop.project(small_lock(workshop, root))
     load = built(workshop, project, attribute="programs.load")
     code = "open('/data/made', 'w').write(open('/run/pycomfy/keys').read())"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
     made = module(
         settings,
         f"""{{ small = {{
-          load = "{load}"; apiKeysFile = "/keys"; command = [ "-c" "{code}" ];
+          load = "{load}"; port = {port}; apiKeysFile = "/keys"; command = [ "-c" "{code}" ];
           extraOptions = [ "--entrypoint=/opt/venv/bin/python" "--ulimit=nofile=4096:4096" "--ulimit=nproc=4096:4096" ];
         }}; }}""",
     )
