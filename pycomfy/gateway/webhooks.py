@@ -36,7 +36,7 @@ LONGEST = 1.2 * PAUSES[-1]
 AT_ONCE = 16
 AT_ONCE_FOR_HOST = 4
 MOST = 5000
-"""Jobs whose webhooks are waited with at the same time; further ones stay in the store until there is room."""
+"""Jobs whose webhooks are due soon, at the same time; all others stay in the store."""
 
 LOOK_EVERY = 60.0
 
@@ -84,7 +84,8 @@ class Webhooks:
             while True:
                 try:
                     for delivery in await self.store.untold(MOST) if self._signer is not None else ():
-                        self._begin(delivery)
+                        if not LOOK_EVERY < self._wait(delivery) < LONGEST:
+                            self._begin(delivery)
                 except OSError as e:
                     log.error("webhooks: %s", e)
                 await asyncio.sleep(LOOK_EVERY)
@@ -108,10 +109,9 @@ class Webhooks:
             task.add_done_callback(lambda _: self._tasks.pop(delivery.job, None))
 
     async def _deliver(self, delivery: Delivery) -> None:
-        """Try until it is delivered or given up. The job is read anew for each try: it is not kept in memory."""
-        tries, pause = delivery.tries, 0.0
-        if delivery.next_try is not None:  # clocks jump
-            pause = min((delivery.next_try - self.clock()).total_seconds(), LONGEST)
+        """Try until it is delivered or given up. The job is read anew for each try: it is not kept in memory. A long
+        pause is left to `serve`: those that nobody takes keep no others from being told."""
+        tries, pause = delivery.tries, self._wait(delivery)
         while True:
             await asyncio.sleep(pause)
             tries += 1
@@ -136,14 +136,23 @@ class Webhooks:
                 log.warning("webhook not delivered: %s", told.why, extra=about)
                 self.count("retried")
                 pause = max(pause, min(told.wait or 0, PAUSES[-1]))
-                await self._note(delivery.job, tries, pause)
+                if await self._note(delivery.job, tries, pause) and pause > LOOK_EVERY:
+                    return None
             except (StoreFull, OSError) as e:
                 log.error("webhooks: %s", e, extra=about)
 
-    async def _note(self, job: str, tries: int, pause: float) -> None:
-        """A full disk keeps no webhook from being delivered."""
+    def _wait(self, delivery: Delivery) -> float:
+        """Seconds until the next try."""
+        if delivery.next_try is None:
+            return 0.0
+        return min((delivery.next_try - self.clock()).total_seconds(), LONGEST)  # clocks jump
+
+    async def _note(self, job: str, tries: int, pause: float) -> bool:
+        """Whether it is kept: a full disk keeps no webhook from being delivered."""
         with contextlib.suppress(StoreFull):
             await self.store.tried(Delivery(job, tries, self.clock() + timedelta(seconds=pause)))
+            return True
+        return False
 
     async def _try(self, job: Job, url: str) -> Told:
         host = _host(url)

@@ -15,6 +15,7 @@ import standardwebhooks
 import trustme
 from aiohttp import web
 
+from pycomfy.gateway import webhooks
 from pycomfy.gateway.assets.addresses import Trusted
 from pycomfy.gateway.assets.outside import Outside
 from pycomfy.gateway.jobs.model import Job, JobRequest, State, Webhook
@@ -277,6 +278,31 @@ def test_a_receiver_that_does_not_answer_keeps_no_other_waiting(tmp_path: Path) 
         assert len(h.receiver.got) == 4, "so many at once for one host"
 
     hooked(tmp_path, use)
+
+
+def test_webhooks_that_nobody_takes_keep_no_others_from_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One caller may have as many of them as there is room for."""
+
+    async def use(h: Hooked) -> None:
+        h.receiver.statuses = [500] * 100
+        for _ in range(3):
+            h.webhooks.tell(await h.end())
+            await h.receiver.until(len(h.receiver.got) + 1)
+        while h.counted != ["retried"] * 3:
+            await asyncio.sleep(0.01)
+        async with receiving() as other:
+            h.webhooks.tell(await h.end(url=f"https://127.0.0.1:{other.port}/"))
+            await other.until(1)
+            await h.end(url=f"https://127.0.0.1:{other.port}/")
+            again = asyncio.create_task(replace(h.webhooks, _tasks={}).serve())  # as after a restart
+            await other.until(2)
+            again.cancel()
+        assert len(h.receiver.got) == 3, "it is not their time yet"
+
+    monkeypatch.setattr(webhooks, "MOST", 2)
+    hooked(tmp_path, use, pauses=(300.0,))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254"])

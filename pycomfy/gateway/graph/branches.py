@@ -111,8 +111,9 @@ def _only_loads(entry: Any) -> bool:
 def _same_names(
     graph: Mapping[str, Any], outputs: Sequence[str], node_types: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of output nodes that have a free text in common, which may be the beginning of a file's name. A text that
-    comes by a link may be any."""
+    """Pairs of output nodes that have a free text in common, which may be the beginning of a file's name. One that
+    comes by a link may be any, and so may one in which ComfyUI puts in the date or a size (`%year%`), or that goes
+    through the output folder's own name (`../output/a`)."""
     texts = {node: list(_texts(graph[node], node_types)) for node in outputs}
     writers = [node for node in outputs if texts[node]]
     first: dict[str, str] = {}
@@ -130,5 +131,5 @@ def _texts(entry: Any, node_types: Mapping[str, Any]) -> Iterator[str | None]:
         for name, spec in group.items() if isinstance(group, Mapping) else ():
             if not (isinstance(spec, list | tuple) and spec and spec[0] == "STRING") or name not in inputs:
                 continue
-            value = inputs[name]
-            yield posixpath.normpath(value) if isinstance(value, str) else None
+            text = posixpath.normpath(value) if isinstance(value := inputs[name], str) else "%"
+            yield None if "%" in text or text.startswith(("/", "..")) else text

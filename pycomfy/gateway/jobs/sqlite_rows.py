@@ -80,7 +80,8 @@ def remove(db: sqlite3.Connection, job: str) -> bool:
 
 
 def find_deliveries(db: sqlite3.Connection, limit: int) -> list[Delivery]:
-    found = db.execute("SELECT id, tries, next_try FROM jobs WHERE untold = 1 ORDER BY seq LIMIT ?", (limit,))
+    wanted = "SELECT id, tries, next_try FROM jobs WHERE untold = 1 ORDER BY next_try, seq LIMIT ?"  # NULL is first
+    found = db.execute(wanted, (limit,))
     return [Delivery(job, tries, None if at is None else datetime.fromtimestamp(at, UTC)) for job, tries, at in found]
 
 

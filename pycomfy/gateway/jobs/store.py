@@ -160,8 +160,9 @@ class JobStore(Protocol):
         """Forget these jobs, if they are in a terminal state. How many were."""
 
     async def untold(self, limit: int = 100) -> list[Delivery]:
-        """The webhooks of finished jobs, for their state, that `told` was not called for; of the oldest job first. A
-        webhook is neither lost nor forgotten when the gateway is killed between the end of a job and its delivery."""
+        """The webhooks of finished jobs, for their state, that `told` was not called for: first those that were never
+        tried, of the oldest job first, then by the time of the next try. A webhook is neither lost nor forgotten when
+        the gateway is killed between the end of a job and its delivery."""
 
     async def tried(self, delivery: Delivery) -> None:
         """Keep the number of tries and the time of the next one, unless it was told."""

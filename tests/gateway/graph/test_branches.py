@@ -59,6 +59,9 @@ def test_output_nodes_that_could_write_files_of_one_name_are_together() -> None:
     assert len(branches(two("a", "b"))) == 2
     assert len(branches(two("a", "a"))) == 1
     assert len(branches(two("a", "./x/../a"))) == 1
+    assert len(branches(two("2026", "%year%"))) == 1
+    assert len(branches(two("a", "../output/a"))) == 1
+    assert len(branches(two("a", "/data/output/a"))) == 1
     assert len(branches(two("a", "a", "Show"))) == 2, "it has no free text"
 
 

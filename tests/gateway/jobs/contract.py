@@ -724,6 +724,17 @@ class JobStoreContract:
         assert await again.untold() == [Delivery(first.id)]
         await again.close()
 
+    async def test_a_webhook_that_waits_longer_is_after_the_others(self, store: JobStore, place: Place) -> None:
+        """However many nobody takes, those that were never tried are told of."""
+        jobs = await store.add([request(webhook=Webhook(url="https://example.org/"))] * 4)
+        for job in jobs:
+            await store.cancel(job.id)
+        for job, pause in zip(jobs, (600, 60), strict=False):
+            await store.tried(Delivery(job.id, 1, place.hands.now + timedelta(seconds=pause)))
+        expected = [jobs[2].id, jobs[3].id, jobs[1].id, jobs[0].id]
+        assert [due.job for due in await store.untold()] == expected
+        assert [due.job for due in await store.untold(2)] == expected[:2]
+
     async def test_no_webhook_is_due_before_the_end(self, store: JobStore) -> None:
         hook = Webhook(url="https://example.org/", events=("running", "succeeded"))
         await store.add([request(webhook=hook)])
