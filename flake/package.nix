@@ -1,4 +1,5 @@
-# The command line: the wheels of uv.lock that a release is tested with, in an environment of nixpkgs' Python.
+# The command line: wheels of the versions in uv.lock, which a release is tested with, in an environment of nixpkgs'
+# Python.
 #
 #   pkgs.callPackage ./flake/package.nix { }
 {

@@ -3,8 +3,8 @@
     .venv/bin/python scripts/flake_wheels.py
 
 nixpkgs pins its own versions of Python packages, and none of those that Nix 2.8 can evaluate has versions as new as
-pyproject.toml asks for. So the package has the very wheels that a release is tested with, and of nixpkgs the
-interpreter alone.
+pyproject.toml asks for. So the package has wheels of the versions that a release is tested with, and of nixpkgs
+the interpreter alone.
 """
 
 import json
