@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter
+from pycomfy.core.interface.model import EXAMPLE_FILES, FILE_TYPES, Interface, Parameter
 from pycomfy.core.printable import is_printable, printable
 
 Language = Literal["curl", "python", "typescript", "comfy-sdk"]
@@ -19,7 +19,6 @@ MAX_INPUTS = 40
 MAX_TEXT = 2000
 """Characters of a value; a longer one is left out."""
 
-_FILES = {"image": "photo.png", "video": "clip.mp4", "audio": "sound.wav", "3d": "model.glb", "file": "file.bin"}
 _UNFINISHED = '["queued", "running", "canceling"]'
 
 _DOWNLOADS = r'''.outputs[][] | "url = \(.url | tojson)\noutput = \(.name | split("/") | last | tojson)"'''
@@ -70,7 +69,7 @@ def write_call(example: Example, *, keyed: bool) -> str:
 
 def _upload(example: Example, parameter: Parameter, key: str = "") -> str:
     """Return what a shell replaces with the id of an uploaded file."""
-    file = _FILES[parameter.type]
+    file = EXAMPLE_FILES[parameter.type]
     return f"$(curl --fail-with-body -sS {example.url}/v1/files{key} -F file=@{file} | jq -r .id)"
 
 
@@ -134,7 +133,7 @@ def _write_python(example: Example) -> str:
     )
     entries = [
         *(f"        {p.name!r}: {p.default!r},\n" for p in example.values),
-        *(f'        {p.name!r}: upload("{_FILES[p.type]}"),\n' for p in example.files),
+        *(f'        {p.name!r}: upload("{EXAMPLE_FILES[p.type]}"),\n' for p in example.files),
     ]
     return f'''"""Call {_python_text(_title(example))} through its typed API. Needs: pip install httpx"""
 
@@ -192,8 +191,9 @@ async function upload(file: Blob, name: string): Promise<string> {
     entries = [
         *(f"  {p.name}: {_json(p.default)},\n" for p in example.values if _is_safe(p.default)),
         *(
-            f"  {p.name}: await upload(await openAsBlob({json.dumps(_FILES[p.type])}), {json.dumps(_FILES[p.type])}),\n"
+            f"  {p.name}: await upload(await openAsBlob({file}), {file}),\n"
             for p in example.files
+            for file in [json.dumps(EXAMPLE_FILES[p.type])]
         ),
     ]
     types = "".join(f"  {p.name}?: {_typescript_type(p)};\n" for p in example.interface.parameters)
@@ -255,7 +255,7 @@ def _write_sdk(example: Example) -> str:
             value = parameter.default
             lines.append(f"    workflow.set_input({target.node!r}, {target.input!r}, {value!r})  # {parameter.name}\n")
     for parameter in example.files:
-        lines.append(f"    {parameter.name}_file = client.assets.from_file({_FILES[parameter.type]!r})\n")
+        lines.append(f"    {parameter.name}_file = client.assets.from_file({EXAMPLE_FILES[parameter.type]!r})\n")
         for target in parameter.targets:
             lines.append(f"    workflow.set_input({target.node!r}, {target.input!r}, {parameter.name}_file)\n")
     outputs = ", ".join(f"{o.node} is {o.name}" for o in example.interface.outputs[:MAX_INPUTS])

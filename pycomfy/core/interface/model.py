@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadInput
 from pycomfy.gateway.graph.interface import (
+    EXAMPLE_FILES,
     FILE_TYPES,
     Interface,
     OutputKind,
@@ -16,6 +17,7 @@ from pycomfy.gateway.graph.interface import (
 )
 
 __all__ = [
+    "EXAMPLE_FILES",
     "FILE_TYPES",
     "MAX_INTERFACE",
     "Interface",

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
-from .problem import ApiProblem
+from .problem import FILE_WORDS, ApiProblem
 
 MAX_ERRORS = 50
 
@@ -44,11 +44,23 @@ def explain_errors(errors: Iterable[Mapping[str, Any]], body: Any, inputs: Seque
 def _describe(place: Place, errors: Sequence[Mapping[str, Any]], body: Any, inputs: Sequence[str]) -> Entry:
     first = errors[0]
     code = str(first["type"])
-    texts = dict.fromkeys(_word(error, place, body, inputs) for error in errors)
+    texts = _word_forms(errors, place) or dict.fromkeys(_word(error, place, body, inputs) for error in errors)
     entry: Entry = {"pointer": None, "parameter": None, "detail": "; or ".join(texts)[:1000], "code": code}
     if place and place[0] != "body":
         return {**entry, "parameter": place[1] if len(place) > 1 else place[0]}
     return {**entry, "pointer": "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in place[1:])}
+
+
+def _word_forms(errors: Sequence[Mapping[str, Any]], place: Place) -> list[str]:
+    """One text for a value of none of the forms that it may have; none where pydantic's own are clear."""
+    kinds = {str(error["type"]) for error in errors}
+    if not kinds & {"model_attributes_type", "model_type"}:
+        return []
+    if place[1:2] == ("sweep",):
+        return ['Input should be a list of values, or a range: {"start": …, "stop": …, "step": …}']
+    if len(kinds) > 1:
+        return [f"a file is {FILE_WORDS}"]
+    return []
 
 
 def _word(error: Mapping[str, Any], place: Place, body: Any, inputs: Sequence[str]) -> str:
@@ -62,6 +74,12 @@ def _word(error: Mapping[str, Any], place: Place, body: Any, inputs: Sequence[st
         return "the body is not read as JSON without the header Content-Type: application/json"
     if place == ("body", "file") and error["type"] == "missing":
         return 'a file is sent as multipart/form-data, in the field "file": curl --form file=@photo.png'
+    if error["type"] in ("model_attributes_type", "model_type"):
+        return (
+            'the body should be a JSON object, as {"inputs": {…}}'
+            if place == ("body",)
+            else "Input should be an object"
+        )
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+FILE_WORDS = "the id of an upload (POST /v1/files), an https address, or a data URI (data:image/png;base64,…)"
+"""What an input that takes a file is given."""
+
 
 class ApiProblem(Exception):
     """`code` is machine-readable and stable; `pointer` is a JSON Pointer into the request's body."""

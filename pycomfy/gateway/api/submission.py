@@ -4,10 +4,12 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..graph.affinity import find_affinity
 from ..graph.assets import AssetProblem, check_references, list_assets
+from ..graph.missing_files import MissingFile, find_missing_files
 from ..graph.policy import EditorFormat, NodeProblem, find_problems
 from ..jobs.model import Job, JobRequest
 from ..jobs.store import BatchTooLarge, QueueFull, StoreFull, StoreUnavailable
@@ -114,8 +116,30 @@ async def _check(gateway: Gateway, submission: Submission) -> None:
         if problems:
             raise _refuse(problems)
     missing = await check_references(request.graph, gateway.assets, request.owner)
+    if not submission.trusted:
+        missing += [
+            AssetProblem(file.node, file.input, f"{word_missing(file.name)}: bring it, as an asset")
+            for file in find_missing(gateway, request.graph)
+        ]
     if missing:
         raise _refuse_files(missing)
+
+
+def find_missing(gateway: Gateway, graph: Mapping[str, Any]) -> list[MissingFile]:
+    """The files that the graph names and that are not there; none while ComfyUI has not said what its nodes take."""
+    if gateway.node_types is None:
+        return []
+    return find_missing_files(graph, gateway.node_types, file_folders(gateway))
+
+
+def file_folders(gateway: Gateway) -> dict[str, Path]:
+    """ComfyUI's folders that a name of a file may mean."""
+    return {kind: gateway.data / kind for kind in ("input", "output")}
+
+
+def word_missing(name: str) -> str:
+    """What is wrong, for a message."""
+    return f'there is no file "{name[:200]}" here' if name else "it has no file"
 
 
 def _refuse_files(missing: list[AssetProblem]) -> ApiProblem:
@@ -127,7 +151,7 @@ def _refuse_files(missing: list[AssetProblem]) -> ApiProblem:
 
 def _refuse(problems: list[NodeProblem]) -> ApiProblem:
     first = problems[0]
-    where = f"node {first.node}: " if first.node else ""
+    where = f"node {first.node}: " if first.node and f"node {first.node}" not in first.message else ""
     details = {"node_errors": _by_node(problems)}
     return ApiProblem(422, "invalid_workflow", f"{where}{first.message}", details=details, node=first.node or None)
 

@@ -55,8 +55,7 @@ class Outside:
         except ValueError as e:
             raise Forbidden(f"no valid address: {e}") from None
         if url.scheme != "https" and not (url.scheme == "http" and self.allow_http):
-            allowed = "https or http" if self.allow_http else "https"
-            raise Forbidden(f"only {allowed} is taken here")
+            raise Forbidden(f"only {'https or http' if self.allow_http else 'https'} addresses are taken here")
         if not url.host or port is None:
             raise Forbidden("the address has no host")
         if url.user is not None or url.password is not None:
@@ -125,9 +124,11 @@ class Exchange:
         except aiohttp.ClientSSLError:
             raise FetchFailed(f"no secure connection to {host}") from None
         except aiohttp.ClientConnectorError as e:
+            if not _was_refused(e) and not _has_network():
+                raise FetchFailed(f"{host} cannot be connected to: this gateway has no network") from None
             # The same words for a name that there is not: names of a private network are no public knowledge.
             if isinstance(e, aiohttp.ClientConnectorDNSError) or _was_refused(e):
-                raise Forbidden(f"{host} has no public address") from None
+                raise Forbidden(f"{host} is not known, or is no public address") from None
             raise FetchFailed(f"{host} cannot be connected to") from None
         except TimeoutError:
             raise FetchFailed(f"{host} did not answer in time") from None
@@ -136,6 +137,14 @@ class Exchange:
 
     async def __aexit__(self, *about: object) -> None:
         await self._request.__aexit__(*about)  # type: ignore[arg-type]
+
+
+def _has_network() -> bool:
+    """Whether there is more than the loopback interface."""
+    try:
+        return any(name != "lo" for _, name in socket.if_nameindex())
+    except OSError:
+        return True
 
 
 def _was_refused(error: aiohttp.ClientConnectorError) -> bool:

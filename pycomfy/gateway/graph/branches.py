@@ -29,7 +29,7 @@ def find_branches(
     has no links may be in several branches: it gives each of them the same, as often as it runs.
     """
     outputs = [node for node, entry in graph.items() if _describe(entry, node_types).get("output_node")]
-    sources = {node: _sources(graph, node) for node in _find_needed(graph, outputs)}
+    sources = {node: _sources(graph, node) for node in find_needed(graph, outputs)}
     shared = {node for node in sources if share_models and _only_loads(graph[node])}.difference(outputs)
     groups = _Groups()
     for node, before in sources.items():
@@ -92,7 +92,7 @@ def _sources(graph: Mapping[str, Any], node: str) -> list[str]:
     return [source for source in found if source is not None and source in graph]
 
 
-def _find_needed(graph: Mapping[str, Any], outputs: Sequence[str]) -> list[str]:
+def find_needed(graph: Mapping[str, Any], outputs: Sequence[str]) -> list[str]:
     """The output nodes and all before them: others are not run."""
     found, left = dict.fromkeys(outputs), list(outputs)
     while left:

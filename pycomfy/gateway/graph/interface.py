@@ -30,6 +30,9 @@ OutputKind = Literal["image", "video", "audio", "3d", "text", "file"]
 FILE_TYPES = frozenset(("image", "video", "audio", "3d", "file"))
 """Types of parameters that take a file from the caller."""
 
+EXAMPLE_FILES = {"image": "photo.png", "video": "clip.mp4", "audio": "sound.wav", "3d": "model.glb", "file": "file.bin"}
+"""Names of a caller's files in examples, by the type of the parameter."""
+
 MAX_TEXT = 1_000_000
 
 SEEDS = frozenset(("seed", "noise_seed"))

@@ -12,6 +12,8 @@ Policy = Literal["fixed", "nodes", "any"]
 MAX_NODES = 10_000
 MAX_PROBLEMS = 100
 
+_OWN_ALONE = "this image runs its own workflow alone (PYCOMFY_GRAPHS)"
+
 
 @dataclass(frozen=True)
 class NodeProblem:
@@ -128,12 +130,13 @@ def _foreign_files(
         for name, value in entry.get("inputs", {}).items():
             if link_source(value) is not None or any(k == kind and inputs.get(name) == value for k, inputs in known):
                 continue
-            if names_foreign_file(value, _describe(kind, name, node_types)):
+            if names_foreign_file(value, describe_input(kind, name, node_types)):
                 text = f"{name} of node {node} takes one of its choices, or a file that you bring"
                 yield NodeProblem(node, name, "file_not_allowed", text)
 
 
-def _describe(kind: str, name: str, node_types: Mapping[str, Any] | None) -> Any:
+def describe_input(kind: str, name: str, node_types: Mapping[str, Any] | None) -> Any:
+    """The input of a node type as `/object_info` has it; None where that is unknown."""
     described = (node_types or {}).get(kind)
     inputs = described.get("input") if isinstance(described, Mapping) else None
     for group in inputs.values() if isinstance(inputs, Mapping) else ():
@@ -149,13 +152,23 @@ def _differences(graph: Mapping[str, Any], own: Mapping[str, Any] | None) -> Ite
         return
     for node in own:
         if node not in graph:
-            yield NodeProblem(node, "", "node_missing", f"this image runs its own workflow: node {node} is missing")
+            yield NodeProblem(
+                node,
+                "",
+                "node_missing",
+                f"{_OWN_ALONE}: node {node} is missing",
+            )
     for node, entry in graph.items():
         mine = own.get(node)
         if mine is None:
-            yield NodeProblem(node, "", "node_not_allowed", f"this image runs its own workflow: it has no node {node}")
+            yield NodeProblem(
+                node,
+                "",
+                "node_not_allowed",
+                f"{_OWN_ALONE}: it has no node {node}",
+            )
         elif entry["class_type"] != mine.get("class_type"):
-            text = f"this image runs its own workflow: node {node} is a {mine.get('class_type')} there"
+            text = f"{_OWN_ALONE}: node {node} is a {mine.get('class_type')} there"
             yield NodeProblem(node, "", "node_type_not_allowed", text)
         else:
             yield from _input_differences(node, entry.get("inputs", {}), mine.get("inputs", {}))

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import html
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import unix_connect
 
-from tests.gateway.api.typed import serve
+from tests.gateway.api.typed import prepare, serve
 from tests.gateway.image import Image
 from tests.gateway.serving import Serving
 from tests.support.waiting import wait_until
@@ -122,6 +124,17 @@ def test_parameters_and_bodies_that_cannot_be_read_are_told_apart(serving: Servi
         ("/v1/jobs", {"json": {"inputs": {"widht": 64}}}, "there are: width, strength, seed, text, palette, photo, x"),
         ("/v1/jobs", {"json": {"width": 64}}, '{"inputs": {"width": …}}'),
         ("/v1/jobs", {"json": {"inputs": {"width": 1, "seed": "a"}}}, "and 1 more, in errors"),
+        ("/v1/jobs", {"json": [1]}, 'a JSON object, as {"inputs": {…}}'),
+        ("/v1/jobs", {"json": {"inputs": {"photo": None}}}, "inputs.photo: a file is the id of an upload (POST"),
+        ("/v1/jobs", {"json": {"inputs": {"photo": ""}}}, "inputs.photo: a file is the id of an upload (POST"),
+        ("/v1/jobs", {"json": {"inputs": {"photo": "a.png"}}}, "photo: a file is the id of an upload (POST"),
+        ("/v1/jobs", {"json": {"inputs": {"photo": str(uuid.uuid4())}}}, "photo: there is no such file: give the id"),
+        ("/v1/jobs", {"json": {"webhook": 1}}, "webhook: Input should be an object"),
+        (
+            "/v1/batches",
+            {"json": {"sweep": {"width": 64}}},
+            "sweep.width: Input should be a list of values, or a range",
+        ),
         ("/v1/batches", {"json": {"inputs": [{"widht": 64}]}}, "there are: width, "),
         ("/v1/batches", {"json": {"sweep": {"widht": [64]}}}, "there are: width, "),
         ("/v1/files", {"content": b"png"}, "multipart/form-data"),
@@ -150,6 +163,48 @@ def test_a_file_comes_in_by_id_and_as_a_data_uri(serving: Serving) -> None:
     wrong = {"url": uri, "sha256": "0" * 64}
     assert refusal(serving.client.post("/v1/jobs", json={"inputs": {"photo": wrong}}))
     assert hashlib.sha256(data).hexdigest() != "0" * 64
+
+
+def test_a_file_that_the_workflow_names_and_nobody_gives_is_told_before_it_is_queued(image: Image) -> None:
+    serving = serve(image, "Take")
+    uploaded = serving.client.post("/v1/files", files={"file": ("a.png", b"a", "image/png")}).json()["id"]
+    for route, body in (("jobs", {"inputs": {}}), ("batches", {"sweep": {"width": [64]}})):
+        refused = serving.client.post(f"/v1/{route}", json=body)
+        assert refusal(refused) == [("/inputs/photo", "missing_asset")]
+        told = 'photo: there is no file "example.png" here: give one with each job, as the id of an upload (POST'
+        assert refused.json()["detail"].startswith(told)
+        assert (refused.json()["errors"][0]["node"], refused.json()["errors"][0]["input"]) == ("1", "photo")
+    graph = json.loads((image.root / "project" / "prompt.json").read_text())
+    official = serving.client.post("/api/v2/jobs", json={"workflow": graph})
+    assert (official.status_code, official.json()["error"]["code"]) == (422, "missing_asset")
+    assert official.json()["error"]["message"].startswith('node 1, photo: there is no file "example.png" here')
+    assert run(serving, photo=uploaded)["status"] == "succeeded"
+    (image.root / "data" / "input" / "example.png").write_bytes(b"a")
+    assert run(serving)["status"] == "succeeded", "it is there now"
+    serving.stop()
+
+
+def test_a_file_that_no_input_takes_is_told_with_its_folder(image: Image) -> None:
+    prepare(image, "Take")
+    (image.root / "project" / "interface.json").write_text('{"version": 1}')
+    serving = Serving(image)
+    # Until ComfyUI has said what its nodes take, the job is queued.
+    wait_until(lambda: serving.client.post("/v1/jobs", json={}).status_code == 422)
+    refused = serving.client.post("/v1/jobs", json={})
+    assert refusal(refused) == [(None, "missing_asset")]
+    assert refused.json()["detail"].endswith("and no input takes one: put it into /data/input")
+    serving.stop()
+
+
+def test_the_address_alone_leads_a_person_to_the_page(serving: Serving) -> None:
+    assert serving.client.get("/", follow_redirects=True).text == serving.client.get("/docs").text
+
+
+def test_the_examples_of_the_page_give_a_file_where_one_is_needed(serving: Serving) -> None:
+    page = html.unescape(serving.client.get("/docs").text)
+    assert "-F file=@photo.png | jq -r .id)" in page
+    assert """"photo": "'"$file_0"'",""" in page
+    assert "'photo': upload('photo.png')," in page
 
 
 def test_an_error_of_comfyui_names_the_parameter(image: Image) -> None:

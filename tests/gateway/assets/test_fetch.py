@@ -24,6 +24,7 @@ from pycomfy.gateway.assets.model import Asset, AssetError, HashMismatch, NewAss
 from pycomfy.gateway.assets.store import AssetStore
 
 PICTURE = os.urandom(300_000)
+NOT_PUBLIC = r"^[a-z]+\.test is not known, or is no public address$"
 
 ca = trustme.CA()
 
@@ -351,11 +352,15 @@ def test_a_name_that_changes_its_address_is_no_way_in(tmp_path: Path) -> None:
         for answers in ([["127.0.0.1"]], [["127.0.0.2"], ["127.0.0.1"]], [["::1", "127.0.0.1"]]):
             bench.names.known["rebind.test"] = [*answers]
             for _ in range(3):
-                await bench.refused(bench.site.url("/p.png", "rebind.test"), Forbidden, "rebind.test has no public")
+                await bench.refused(
+                    bench.site.url("/p.png", "rebind.test"),
+                    Forbidden,
+                    NOT_PUBLIC,
+                )
         # First an address that is allowed, then, for the redirect, another.
         bench.names.known["rebind.test"] = [["127.0.0.1"], ["127.0.0.2"]]
         bench.policy = replace(bench.policy, trusted=Trusted.parse(["127.0.0.1/32"]))
-        await bench.refused(bench.site.url("/again/2", "rebind.test"), Forbidden, "rebind.test has no public")
+        await bench.refused(bench.site.url("/again/2", "rebind.test"), Forbidden, NOT_PUBLIC)
         assert bench.site.asked == [f"rebind.test:{bench.site.tls_port} /again/2"]
 
     on_bench(tmp_path, use)
@@ -371,9 +376,18 @@ def test_of_several_addresses_only_an_allowed_one_is_used(tmp_path: Path) -> Non
 
 def test_unknown_and_private_names_are_not_told_apart(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
-        await bench.refused("https://none.test/", Forbidden, "^none.test has no public address$")
-        await bench.refused(bench.site.url("/", "other.test"), Forbidden, "^other.test has no public address$")
+        await bench.refused("https://none.test/", Forbidden, NOT_PUBLIC)
+        await bench.refused(bench.site.url("/", "other.test"), Forbidden, NOT_PUBLIC)
 
+    on_bench(tmp_path, use)
+
+
+def test_that_there_is_no_network_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(bench: Bench) -> None:
+        await bench.refused("https://none.test/", FetchFailed, "^none.test .*: this gateway has no network$")
+        await bench.refused("https://10.0.0.1/", Forbidden, "no public address$")
+
+    monkeypatch.setattr("socket.if_nameindex", lambda: [(1, "lo")])
     on_bench(tmp_path, use)
 
 

@@ -281,6 +281,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     elif path == "/object_info":
         dynamic = {"input": {"required": {}, "optional": {"text": ["STRING", {"dynamicPrompts": True}]}}}
         reply = {kind: {"output_node": True, **dynamic} for kind in KINDS}
+        # Its input "photo" takes an upload.
+        takes = {"input": {"required": {"photo": [[], {"image_upload": True}]}}}
+        reply["Take"] = {"output_node": True, **takes}
     elif path == "/system_stats":
         reply = {"system": {"comfyui_version": "0"}}
     data = json.dumps(reply).encode()

@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...assets.data_uri import is_data_uri
-from ...assets.model import Asset, AssetError, NewAsset
+from ...assets.model import Asset, AssetError, NewAsset, UnknownAsset
 from ...graph.assets import REFERENCE
 from ...graph.interface import FILE_TYPES, Interface, given_values
 from ...graph.seeds import draw_seeds
 from ...graph.texts import TextTooLong, expand_values, find_marked
 from ..access import Caller
-from ..problem import ApiProblem
+from ..problem import FILE_WORDS, ApiProblem
 from ..state import Gateway
 from ..v2.assets import explain
 from .model import FileFromUrl
@@ -60,14 +60,15 @@ class Intake:
         marked = find_marked(self.interface, values)
         if not marked:
             return values
-        node_types = await self._wait_for_node_types()
+        node_types = await self.wait_for_node_types()
         graph, now = self.gateway.project.graph or {}, self.gateway.clock().astimezone()
         try:
             return await asyncio.to_thread(expand_values, self.interface, graph, values, node_types, now)
         except TextTooLong as e:
             raise ApiProblem(422, "invalid_request", str(e), pointer=f"/inputs/{marked[0].name}") from e
 
-    async def _wait_for_node_types(self) -> Mapping[str, Any]:
+    async def wait_for_node_types(self) -> Mapping[str, Any]:
+        """Raises `ApiProblem` where ComfyUI does not say in time which there are."""
         for _ in range(int(STARTING_LIMIT / 0.1)):
             if self.gateway.node_types is not None:
                 return self.gateway.node_types
@@ -83,7 +84,8 @@ class Intake:
         except (AssetError, ValueError) as e:
             problem = explain(e)
             status = 422 if problem.status in (404, 409) else problem.status
-            raise ApiProblem(status, problem.code, f"{name}: {problem.message}", pointer=f"/inputs/{name}") from e
+            message = f"there is no such file: give {FILE_WORDS}" if isinstance(e, UnknownAsset) else problem.message
+            raise ApiProblem(status, problem.code, f"{name}: {message}", pointer=f"/inputs/{name}") from e
 
     async def _receive(self, value: str, sha256: str | None) -> Asset:
         """Raises `AssetError`, `ValueError`."""
@@ -94,7 +96,7 @@ class Intake:
         try:
             uuid.UUID(value)
         except ValueError:
-            raise ValueError("a file is the id of an upload, an https address, or a data URI") from None
+            raise ValueError(f"a file is {FILE_WORDS}") from None
         return await gateway.assets.get(value, owner=self.caller.name)
 
 

@@ -9,14 +9,15 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from ...assets.model import AssetError
-from ...graph.interface import Interface, set_values
+from ...graph.interface import FILE_TYPES, Interface, find_values, set_values
+from ...graph.missing_files import is_there
 from ...jobs.model import TERMINAL, Job, JobRequest, Webhook
 from ...jobs.model import State as JobState
 from ...jobs.store import JobFilter, KeyReuse
 from ..access import Authenticated
-from ..problem import ApiProblem
+from ..problem import FILE_WORDS, ApiProblem
 from ..state import Gateway, State
-from ..submission import Submission, submit
+from ..submission import Submission, file_folders, find_missing, submit, word_missing
 from ..v2.jobs import find_job
 from . import model
 from .inputs import Intake
@@ -119,8 +120,10 @@ async def plan_job(intake: Intake, body: Any, inputs: BaseModel) -> JobRequest:
         raise ApiProblem(422, "no_workflow", "this image has no graph of its own")
     webhook = _plan_webhook(intake.gateway, body.webhook)
     taken = await intake.take(inputs)
+    filled = set_values(graph, intake.interface, taken.values)
+    await _require_files(intake, filled)
     return JobRequest(
-        graph=set_values(graph, intake.interface, taken.values),
+        graph=filled,
         inputs=taken.reported,
         owner=intake.caller.name,
         timeout=body.timeout,
@@ -128,6 +131,30 @@ async def plan_job(intake: Intake, body: Any, inputs: BaseModel) -> JobRequest:
         webhook=webhook,
         options=body.options.model_dump(exclude_none=True),
     )
+
+
+async def _require_files(intake: Intake, graph: dict[str, Any]) -> None:
+    """Refuse a job without a file that its workflow needs. Raises `ApiProblem` that names the inputs."""
+    folders = file_folders(intake.gateway)
+    named = find_values(graph, (p for p in intake.interface.parameters if p.type in FILE_TYPES)).values()
+    if any(isinstance(name, str) and not is_there(name, folders) for name in named):
+        await intake.wait_for_node_types()
+    names = {(t.node, t.input): p.name for p in intake.interface.parameters for t in p.targets}
+    entries: dict[str, dict[str, Any]] = {}
+    for file in find_missing(intake.gateway, graph):
+        name = names.get((file.node, file.input))
+        about = {"node": file.node, "input": file.input, "code": "missing_asset"}
+        if name is None:
+            place = f"node {file.node}, {file.input}"
+            message = f"{place}: {word_missing(file.name)}, and no input takes one: put it into /data/input"
+            entries[place] = {**about, "pointer": None, "detail": message}
+        else:
+            message = f"{name}: {word_missing(file.name)}: give one with each job, as {FILE_WORDS}"
+            entries.setdefault(f" {name}", {**about, "pointer": f"/inputs/{name}", "detail": message})
+    if entries:
+        first = next(iter(entries.values()))["detail"]
+        more = f"; and {len(entries) - 1} more, in errors" if len(entries) > 1 else ""
+        raise ApiProblem(422, "missing_asset", first + more, details={"errors": list(entries.values())})
 
 
 def _plan_webhook(gateway: Gateway, webhook: model.Webhook | None) -> Webhook | None:

@@ -8,7 +8,7 @@ import json
 import shlex
 from typing import Any
 
-from ...graph.interface import FILE_TYPES, Interface, Parameter
+from ...graph.interface import EXAMPLE_FILES, FILE_TYPES, Interface, Parameter
 
 _STYLE = """\
 :root{color-scheme:light dark}
@@ -72,7 +72,8 @@ def _input_row(parameter: Parameter) -> str:
     default = json.dumps(parameter.default, ensure_ascii=False)
     shown = default if len(default) <= MAX_SHOWN else default[:MAX_SHOWN] + "…"
     seed = "-1 or null: drawn at random, and reported" if parameter.is_seed else ""
-    about = "; ".join(filter(None, (parameter.title, parameter.description, seed)))
+    file = "a file of yours in each job: the workflow's own is not in the image" if parameter.type in FILE_TYPES else ""
+    about = "; ".join(filter(None, (parameter.title, parameter.description, seed, file)))
     return (
         f"<tr><td><code>{_text(parameter.name)}</code><td>{_text(_describe_type(parameter))}"
         f"<td><code>{_text(shown)}</code><td>{_text(about)}"
@@ -100,28 +101,49 @@ def _find_example(interface: Interface) -> dict[str, Any]:
     }
 
 
+def _find_files(interface: Interface) -> list[Parameter]:
+    """The inputs that the examples upload a file for."""
+    return [p for p in interface.parameters if p.type in FILE_TYPES]
+
+
 def _write_curl(interface: Interface, base: str) -> str:
-    body = json.dumps({"inputs": _find_example(interface)}, indent=2)
+    files = _find_files(interface)
+    marks = {p.name: f"FILE-{number}" for number, p in enumerate(files)}
+    body = shlex.quote(json.dumps({"inputs": {**marks, **_find_example(interface)}}, indent=2))
+    uploads = ""
+    for p in files:
+        mark = marks[p.name]
+        variable = mark.lower().replace("-", "_")
+        body = body.replace(f'"{mark}"', f'"\'"${variable}"\'"', 1)
+        uploads += f"{variable}=$(curl --fail-with-body -sS {shlex.quote(base + '/v1/files')} "
+        uploads += f"-F file=@{EXAMPLE_FILES[p.type]} | jq -r .id)\n"
     return (
-        f"curl --fail-with-body -sS {shlex.quote(base + '/v1/jobs')} \\\n"
+        f"{uploads}curl --fail-with-body -sS {shlex.quote(base + '/v1/jobs')} \\\n"
         f"  -H 'Content-Type: application/json' -H 'Prefer: wait=60' \\\n"
-        f"  -d {shlex.quote(body)}"
+        f"  -d {body}"
     )
 
 
 def _write_python(interface: Interface, base: str) -> str:
-    inputs = "".join(f"    {name!r}: {value!r},\n" for name, value in _find_example(interface).items())
+    files = _find_files(interface)
+    upload = """
+def upload(path):
+    with open(path, "rb") as file:
+        return read(api.post("/v1/files", files={"file": file}))["id"]
+"""
+    values = [f"    {p.name!r}: upload({EXAMPLE_FILES[p.type]!r}),\n" for p in files]
+    values += [f"    {name!r}: {value!r},\n" for name, value in _find_example(interface).items()]
     return f"""import httpx
 
 api = httpx.Client(base_url={base!r}, timeout=90)
-inputs = {{
-{inputs}}}
 
 def read(answer):
     if answer.is_error:
         raise SystemExit(f"{{answer.status_code}}: {{answer.text}}")
     return answer.json()
-
+{upload if files else ""}
+inputs = {{
+{"".join(values)}}}
 job = read(api.post("/v1/jobs", json={{"inputs": inputs}}, headers={{"Prefer": "wait=60"}}))
 while job["status"] in ("queued", "running", "canceling"):
     job = read(api.get(f"/v1/jobs/{{job['id']}}", params={{"wait": 60}}))

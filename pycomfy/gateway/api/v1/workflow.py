@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from ...graph.interface import Interface
 from ..access import Authenticated
@@ -35,6 +35,12 @@ async def get_workflow(gateway: State, caller: Authenticated) -> Response:
 async def get_openapi(request: Request) -> JSONResponse:
     document: dict[str, Any] = request.app.openapi()
     return JSONResponse(document)
+
+
+@router.get("/", include_in_schema=False)
+async def get_root(caller: Authenticated) -> RedirectResponse:
+    """What a person calls who opens the address that the server prints."""
+    return RedirectResponse("docs", 307)
 
 
 @router.get("/docs", include_in_schema=False)
