@@ -58,6 +58,12 @@ def test_many_outputs_come_all_and_in_order(serving: Serving) -> None:
     assert serving.client.get(texts[-1]["url"]).text == "text 249"
 
 
+def test_a_file_is_one_output_however_its_folder_is_written(serving: Serving) -> None:
+    done = serving.run("Around")
+    assert done["status"] == "succeeded"
+    assert sorted(o["name"] for o in done["outputs"]) == ["a.png", "around.png", "t.png"]
+
+
 def test_a_file_that_is_not_there_fails_the_job_and_the_others_are_kept(serving: Serving) -> None:
     done = serving.run("Absent")
     assert (done["status"], done["error"]["code"]) == ("failed", "output_lost")

@@ -96,7 +96,8 @@ def _add_errors(app: FastAPI, inputs: Sequence[str]) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
-        codes = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large", 507: "storage_full"}
+        codes = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large", 429: "rate_limited"}
+        codes[507] = "storage_full"
         code = codes.get(error.status_code, "invalid_request" if error.status_code < 500 else "upstream_error")
         message, methods = str(error.detail), ""
         if error.status_code == 405:

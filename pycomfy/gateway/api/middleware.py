@@ -8,6 +8,7 @@ import logging
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,13 @@ MULTIPART_SLACK = 1 << 20
 CLOSE_UNAUTHORIZED = 3000
 CLOSE_REFUSED = 1008
 """Close codes of WebSockets: the first is that of the registry for "Unauthorized"."""
+
+CLOSE = {"Connection": "close"}
+
+SMALL_BODY = 64 << 10
+LARGE_BODIES = 8
+"""A caller's bodies that are in memory at once have so many times `PYCOMFY_MAX_BODY` together, without the first
+`SMALL_BODY` bytes of each: a small request is always taken."""
 
 Render = Callable[[Request, ApiProblem], Response]
 
@@ -206,11 +214,14 @@ async def _take_rest(scope: Scope, receive: Receive) -> bool:
 
 
 class BodyLimit:
-    """Refuses what is too large before it is read, or as soon as it is; and clients that stop in the middle."""
+    """Refuses what is too large before it is read, or as soon as it is, alone or with what else the caller sends; and
+    clients that stop in the middle."""
 
     def __init__(self, app: ASGIApp, render: Render) -> None:
         self._app = app
         self._render = render
+        self._held: Counter[str] = Counter()
+        """Bytes in memory of each caller's bodies, beyond the small part of each."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -231,29 +242,40 @@ class BodyLimit:
             response.headers["Connection"] = "close"
             await response(scope, receive, send)
             return
-        received, is_over = 0, False
+        received, is_over, held = 0, False, 0
+        caller: str = scope["state"]["caller"].name
 
         async def count() -> Message:
-            nonlocal received, is_over
+            nonlocal received, is_over, held
             if is_over:  # it is waited for the end of the connection
                 return await receive()
             try:
                 async with asyncio.timeout(BODY_PAUSE):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, "the request did not come in time", {"Connection": "close"}) from None
+                raise HTTPException(408, "the request did not come in time", CLOSE) from None
             before, received = received, received + len(message.get("body", b""))
             if is_upload and (not before or before // LOOK_EVERY != received // LOOK_EVERY):
                 _check_disk(gateway.data)
             is_over = not message.get("more_body", False)
             if received > limit:
-                raise HTTPException(413, f"at most {limit} bytes are taken here", {"Connection": "close"})
+                raise HTTPException(413, f"at most {limit} bytes are taken here", CLOSE)
+            if not is_upload and received - held > SMALL_BODY:
+                self._held[caller] += received - SMALL_BODY - held
+                held = received - SMALL_BODY
+                if self._held[caller] > LARGE_BODIES * settings.max_body:
+                    raise HTTPException(429, "send fewer large requests at once", {"Retry-After": "1"} | CLOSE)
             return message
 
-        await self._app(scope, count, send)
+        try:
+            await self._app(scope, count, send)
+        finally:
+            if held:
+                self._held[caller] -= held
+                self._held += Counter()  # without zeros
 
 
 def _check_disk(folder: Path) -> None:
     """Raises `HTTPException` where an upload would take what jobs need."""
     if not has_room(folder):
-        raise HTTPException(507, "there is no space left for uploads", {"Connection": "close"})
+        raise HTTPException(507, "there is no space left for uploads", CLOSE)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,5 +156,6 @@ class Collector:
 
 
 def _list_paths(outputs: Iterable[Output], top: Path) -> set[Path]:
-    """The files of outputs below ComfyUI's output folder."""
-    return {top / output.subfolder / output.name for output in outputs if output.folder == "output"}
+    """The files of outputs below ComfyUI's output folder, however their subfolders are written."""
+    named = (top / output.subfolder / output.name for output in outputs if output.folder == "output")
+    return {Path(os.path.normpath(path)) for path in named}

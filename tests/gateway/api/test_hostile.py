@@ -77,6 +77,36 @@ def test_a_body_is_as_large_as_a_file_only_where_files_are_taken(tmp_path: Path)
     on_bench(tmp_path, use, PYCOMFY_MAX_BODY="65536")
 
 
+def test_the_bodies_of_one_caller_take_bounded_memory_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "SMALL_BODY", 1000)
+
+    async def use(bench: Bench) -> None:
+        async with bench.listening() as path:
+            head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\n%bContent-Length: 10000\r\n\r\n" + b"x" * 9900
+            bob, ann = (b"Authorization: %b\r\n" % who["Authorization"].encode() for who in (BOB, ANN))
+            both = [await asyncio.open_unix_connection(str(path)) for _ in range(middleware.LARGE_BODIES + 1)]
+            for _, writer in both:
+                writer.write(head % bob)
+            reads = [asyncio.create_task(reader.read()) for reader, _ in both]
+            [refused], _ = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
+            assert refused.result().startswith(b"HTTP/1.1 429 ")
+            assert b"retry-after: 1" in refused.result().lower()
+            assert (await bench.submit(headers=BOB)).status_code == 201, "a small one is always taken"
+            for _, writer in both:
+                writer.close()
+            await asyncio.wait(reads)
+            answer, _ = await talk(path, head % ann + b"x" * 100)
+            assert answer.startswith(b"HTTP/1.1 4"), "it is read, and no JSON"
+            assert b"429" not in answer[:20]
+            for _ in range(100):
+                answer, _ = await talk(path, head % bob + b"x" * 100)
+                if b"429" not in answer[:20]:
+                    break
+            assert b"429" not in answer[:20], "what is gone counts no more"
+
+    on_bench(tmp_path, use, **KEYS, PYCOMFY_MAX_BODY="10000")
+
+
 def test_uploads_leave_space_on_the_disk_for_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def use(bench: Bench) -> None:
         monkeypatch.setattr(blobs, "KEEP_FREE", 1 << 60)

@@ -148,6 +148,10 @@ async def work(number: str, node: str, entry: dict[str, Any], extra: dict[str, o
         print(json.dumps(extra), flush=True)
     if kind == "Absent":
         outputs["0"] = {"images": [named("absent.png"), named("../../etc/passwd")]}
+    if kind == "Around":
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "around.png").write_bytes(b"around")
+        outputs["0"] = {"images": [{**named("around.png"), "subfolder": f"sub/../../{output.name}"}]}
     if kind == "Many":
         outputs["0"] = {"text": [f"text {number}" for number in range(250)]}
     if kind == "Stray":  # breaks off after files that no node speaks of
@@ -204,7 +208,20 @@ async def work(number: str, node: str, entry: dict[str, Any], extra: dict[str, o
     end(number, outputs, messages)
 
 
-MORE = ("Stop", "Forgotten", "Stubborn", "Full", "TooLarge", "Flood", "Chatty", "Secret", "Absent", "Many", "Stray")
+MORE = (
+    "Stop",
+    "Forgotten",
+    "Stubborn",
+    "Full",
+    "TooLarge",
+    "Flood",
+    "Chatty",
+    "Secret",
+    "Absent",
+    "Many",
+    "Around",
+    "Stray",
+)
 KINDS = (
     *MORE,
     "Cached",
