@@ -4,7 +4,7 @@ import base64
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
@@ -228,6 +228,13 @@ def describe(error: OSError | ValueError) -> str:
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
+def _word(error: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0])
+    if error["type"] != "string_pattern_mismatch":
+        return f"{variable(name)}: {error['msg']}"
+    return f"{variable(name)}: not possible ({Settings.model_fields[name].description})"
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises `BadSettings`. Variables with our prefix that are no settings are left alone: other tools have theirs."""
     names = {variable(name): name for name in Settings.model_fields}
@@ -236,5 +243,4 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return Settings.model_validate(given)
     except ValidationError as e:
         # Without the value: it may be a key.
-        problems = [f"{variable(str(error['loc'][0]))}: {error['msg']}" for error in e.errors(include_input=False)]
-        raise BadSettings("; ".join(problems)) from None
+        raise BadSettings("; ".join(map(_word, e.errors(include_input=False)))) from None

@@ -31,6 +31,12 @@ def test_what_is_empty_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     assert read_secrets({"HF_TOKEN": "", "HF_TOKEN_FILE": path}) == {"HF_TOKEN": HOOK}
 
 
+def test_what_a_setting_takes_is_told_in_words() -> None:
+    told = r"^PYCOMFY_WORKERS: not possible \(ComfyUIs: a number, or auto for one for each GPU\)$"
+    with pytest.raises(BadSettings, match=told):
+        read_settings({"PYCOMFY_WORKERS": "two"})
+
+
 def make_pipe(path: Path) -> None:
     os.mkfifo(path)
 
