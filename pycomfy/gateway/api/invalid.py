@@ -74,12 +74,10 @@ def _word(error: Mapping[str, Any], place: Place, body: Any, inputs: Sequence[st
         return "the body is not read as JSON without the header Content-Type: application/json"
     if place == ("body", "file") and error["type"] == "missing":
         return 'a file is sent as multipart/form-data, in the field "file": curl --form file=@photo.png'
-    if error["type"] in ("model_attributes_type", "model_type"):
-        return (
-            'the body should be a JSON object, as {"inputs": {…}}'
-            if place == ("body",)
-            else "Input should be an object"
-        )
+    if error["type"] in ("model_attributes_type", "model_type", "dict_type"):
+        return "Input should be an object" if len(place) > 1 else "the body should be a JSON object"
+    if place == ("body",) and error["type"] == "missing":
+        return "the body should be a JSON object, and there is none"
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -124,7 +124,9 @@ def test_parameters_and_bodies_that_cannot_be_read_are_told_apart(serving: Servi
         ("/v1/jobs", {"json": {"inputs": {"widht": 64}}}, "there are: width, strength, seed, text, palette, photo, x"),
         ("/v1/jobs", {"json": {"width": 64}}, '{"inputs": {"width": …}}'),
         ("/v1/jobs", {"json": {"inputs": {"width": 1, "seed": "a"}}}, "and 1 more, in errors"),
-        ("/v1/jobs", {"json": [1]}, 'a JSON object, as {"inputs": {…}}'),
+        ("/v1/jobs", {"json": [1]}, "the body should be a JSON object"),
+        ("/v1/jobs", {}, "the body should be a JSON object, and there is none"),
+        ("/v1/jobs", {"json": {"metadata": 1}}, "metadata: Input should be an object"),
         ("/v1/jobs", {"json": {"inputs": {"photo": None}}}, "inputs.photo: a file is the id of an upload (POST"),
         ("/v1/jobs", {"json": {"inputs": {"photo": ""}}}, "inputs.photo: a file is the id of an upload (POST"),
         ("/v1/jobs", {"json": {"inputs": {"photo": "a.png"}}}, "photo: a file is the id of an upload (POST"),
@@ -168,10 +170,14 @@ def test_a_file_comes_in_by_id_and_as_a_data_uri(serving: Serving) -> None:
 def test_a_file_that_the_workflow_names_and_nobody_gives_is_told_before_it_is_queued(image: Image) -> None:
     serving = serve(image, "Take")
     uploaded = serving.client.post("/v1/files", files={"file": ("a.png", b"a", "image/png")}).json()["id"]
-    for route, body in (("jobs", {"inputs": {}}), ("batches", {"sweep": {"width": [64]}})):
+    for route, body, place, job in (
+        ("jobs", {"inputs": {}}, "/inputs/photo", ""),
+        ("batches", {"sweep": {"width": [64]}}, "/sweep/photo", "job 0: "),
+        ("batches", {"inputs": [{"photo": uploaded}, {}], "sweep": {"width": [64, 72]}}, "/inputs/1/photo", "job 2: "),
+    ):
         refused = serving.client.post(f"/v1/{route}", json=body)
-        assert refusal(refused) == [("/inputs/photo", "missing_asset")]
-        told = 'photo: there is no file "example.png" here: give one with each job, as the id of an upload (POST'
+        assert refusal(refused) == [(place, "missing_asset")]
+        told = f'{job}photo: there is no file "example.png" here: give one with each job, as the id of an upload (POST'
         assert refused.json()["detail"].startswith(told)
         assert (refused.json()["errors"][0]["node"], refused.json()["errors"][0]["input"]) == ("1", "photo")
     graph = json.loads((image.root / "project" / "prompt.json").read_text())
@@ -182,6 +188,16 @@ def test_a_file_that_the_workflow_names_and_nobody_gives_is_told_before_it_is_qu
     (image.root / "data" / "input" / "example.png").write_bytes(b"a")
     assert run(serving)["status"] == "succeeded", "it is there now"
     serving.stop()
+
+
+def test_a_file_that_is_wrong_in_a_batch_is_told_by_its_place_there(serving: Serving) -> None:
+    for body, place, job in (
+        ({"sweep": {"photo": ["a.png"], "width": [64, 72]}}, "/sweep/photo", 0),
+        ({"inputs": [{"width": 64}, {"photo": "a.png"}], "sweep": {"seed": [1, 2]}}, "/inputs/1/photo", 2),
+    ):
+        refused = serving.client.post("/v1/batches", json=body)
+        assert refusal(refused) == [(place, "invalid_request")]
+        assert refused.json()["detail"].startswith(f"job {job}: photo: a file is the id of an upload")
 
 
 def test_a_file_that_no_input_takes_is_told_with_its_folder(image: Image) -> None:

@@ -55,8 +55,11 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         sets = [_check(models, names, index, values) for index, values in enumerate(_combine(body))]
         intake = Intake(gateway, interface, caller)
         wanted, size = [], 0
-        for inputs in sets:
-            wanted.append(await plan_job(intake, body, inputs))
+        for index, inputs in enumerate(sets):
+            try:
+                wanted.append(await plan_job(intake, body, inputs))
+            except ApiProblem as e:
+                raise _find_place(e, body, index, len(sets)) from e
             size += len(wanted[-1].model_dump_json())
             if size > 2 * gateway.settings.max_body:
                 message = f"the jobs of a batch have at most {2 * gateway.settings.max_body} bytes together"
@@ -106,6 +109,27 @@ def _check(models: model.TypedModels, names: Sequence[str], index: int, values: 
         name = str(first["pointer"]).removeprefix("/sweep/")
         message = f"job {index}: {name}: {first['detail']}"
         raise ApiProblem(422, "invalid_request", message, details={"errors": entries}) from e
+
+
+def _find_place(problem: ApiProblem, body: Any, index: int, count: int) -> ApiProblem:
+    """The problem of one job of `count`, with pointers into the batch's body."""
+
+    def move(pointer: str | None) -> str | None:
+        if pointer is None or not pointer.startswith("/inputs/"):
+            return pointer
+        name = pointer.removeprefix("/inputs/")
+        # What is not given at all can be given to all jobs at once.
+        if not body.inputs or name in body.sweep:
+            return f"/sweep/{name}"
+        return f"/inputs/{index * len(body.inputs) // count}/{name}"
+
+    if move(problem.pointer) != problem.pointer or problem.details:
+        problem.message = f"job {index}: {problem.message}"
+    problem.pointer = move(problem.pointer)
+    errors = [{**e, "pointer": move(e.get("pointer"))} for e in (problem.details or {}).get("errors", ())]
+    if errors:
+        problem.details = {**(problem.details or {}), "errors": errors}
+    return problem
 
 
 def _combine(body: Any) -> Iterator[dict[str, Any]]:
