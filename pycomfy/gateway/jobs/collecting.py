@@ -124,6 +124,7 @@ class Collector:
         top = folder.path.resolve()
         known = _list_paths(kept, top)
         new = await folder.look()
+        await folder.tidy()
         await asyncio.to_thread(remove_strays, [path for path in new if path not in known], top)
         # So that a file of the same name is new again.
         await folder.look()

@@ -255,6 +255,7 @@ class Dispatcher:
                 await self._collector.collect_all(running, part, part.tracker.returned)
                 if isinstance(part.broken, Rejected):
                     await self._collector.collect_unnamed(running, part)
+                    await part.station.folder.tidy()
                 else:
                     await self._collector.drop_unnamed(part, part.outputs)
 

@@ -1,6 +1,7 @@
 """What the nodes of a job returned: files, texts and values, whatever their key, subfolder or type."""
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -135,14 +136,27 @@ class OutputFolder:
 
     path: Path
     _seen: dict[Path, _Listed] = field(default_factory=dict)
+    _made: set[Path] = field(default_factory=set)
+    """Folders that were made between the last two looks."""
 
     async def look(self) -> list[Path]:
         """`new_files`, in a thread unless a glance tells that there are none."""
-        return await asyncio.to_thread(self.new_files) if self._may_have_changed() else []
+        if self._may_have_changed():
+            return await asyncio.to_thread(self.new_files)
+        self._made = set()
+        return []
+
+    async def tidy(self) -> None:
+        """Remove what was empty at the last look of folders that were new then: where a node made folders and then
+        failed, they would be on the disk for ever."""
+        made, self._made = self._made, set()
+        for top in [folder for folder in made if folder.parent not in made]:
+            await asyncio.to_thread(_remove_empty, top)
 
     def new_files(self) -> list[Path]:
         """The regular files that were made since the last call, sorted; the first call returns all."""
-        before, self._seen, found = self._seen, {}, []
+        before, self._seen, found = self._seen, {}, list[Path]()
+        self._made = made = set[Path]()
         left = [(self.path.resolve(), 0)]
         while left:
             folder, depth = left.pop()
@@ -152,6 +166,8 @@ class OutputFolder:
             except OSError:  # it went meanwhile, or is closed to us
                 continue
             self._seen[folder] = listed
+            if known is None and before:
+                made.add(folder)
             if known is not listed:
                 found += [folder / name for name in listed.files - (known.files if known else frozenset())]
             if depth < MAX_DEPTH:
@@ -182,3 +198,15 @@ def _list_folder(folder: Path, before: _Listed | None) -> _Listed:
             elif entry.is_file(follow_symlinks=False):
                 files.add(entry.name)
     return _Listed(changed if is_settled else 0, frozenset(files), tuple(folders))
+
+
+def _remove_empty(top: Path) -> None:
+    """Remove the folder and all below it, at any depth, that have no file."""
+    left, folders = [top], []
+    while left:
+        folders.append(folder := left.pop())
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            left += [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()

@@ -97,3 +97,20 @@ def test_a_folder_that_goes_while_it_is_looked_at_is_empty(tmp_path: Path, monke
 
     monkeypatch.setattr(os, "scandir", go_first)
     assert look(OutputFolder(tmp_path)) == [tmp_path / "new.png"]
+
+
+def test_folders_that_were_made_for_nothing_go(tmp_path: Path) -> None:
+    """A name that is too long fails a node when the folders before it are made."""
+    folder = OutputFolder(tmp_path)
+    (tmp_path / "old").mkdir()
+    look(folder)
+    (tmp_path / "full" / "empty").mkdir(parents=True)
+    (tmp_path / "full" / "a.png").touch()
+    for depth in range(1, 901):
+        Path(f"{tmp_path}/old{'/a' * depth}").mkdir()
+    look(folder)
+    asyncio.run(folder.tidy())
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {"old", "full", "full/a.png"}
+    assert look(folder) == []
+    asyncio.run(folder.tidy())
+    assert (tmp_path / "old").is_dir(), "it was there before"
