@@ -200,6 +200,7 @@ async def assemble(machine: Machine, gate: Gate) -> AsyncIterator[Gateway]:
     ]
     limits = StoreSettings(
         max_queued=settings.max_queued,
+        max_queued_by_owner=settings.max_queued_by_key or None,
         max_queued_bytes=settings.max_queued_bytes,
         max_attempts=settings.max_attempts,
         durable=settings.durable,

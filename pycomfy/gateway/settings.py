@@ -95,6 +95,9 @@ class Settings(BaseModel):
     expose_comfyui: bool = Field(False, description="pass /comfyui/ on to ComfyUI itself, for those with a key")
 
     max_queued: int = Field(1000, gt=0, description="jobs that may wait; more are refused with 429")
+    max_queued_by_key: int = Field(
+        0, ge=0, description="jobs of one key that may wait, and of all without a key; 0: as many as of all together"
+    )
     max_queued_bytes: int = Field(
         1 << 30, gt=0, description="bytes of the requests that may wait, graphs mostly; more are refused with 429"
     )

@@ -56,6 +56,7 @@ async def submit(gateway: Gateway, submissions: Sequence[Submission]) -> list[Jo
 
 QUEUE_FULL = {
     "jobs": "as many jobs wait as may (PYCOMFY_MAX_QUEUED): try again in {} s",
+    "jobs of the owner": "as many jobs of this key wait as may (PYCOMFY_MAX_QUEUED_BY_KEY): try again in {} s",
     "bytes": "the jobs that wait are as large as they may be (PYCOMFY_MAX_QUEUED_BYTES): try again in {} s",
 }
 

@@ -148,17 +148,19 @@ class SqliteStore:
                 raise KeyReuse(rows.load(self._db, found[0]), found[1])
 
     def _refuse_many(self, requests: list[JobRequest]) -> None:
-        bounds = [(self._settings.max_queued, len(requests), rows.total(self._db, "queued")[0])]
+        bounds: list[tuple[Literal["jobs", "jobs of the owner"], int, int, int]] = [
+            ("jobs", self._settings.max_queued, len(requests), rows.total(self._db, "queued")[0])
+        ]
         if (of_owner := self._settings.max_queued_by_owner) is not None:
             for owner in {request.owner for request in requests}:
                 row = self._db.execute("SELECT queued FROM owners WHERE owner = ?", (owner,)).fetchone()
                 added = sum(request.owner == owner for request in requests)
-                bounds.append((of_owner, added, row[0] if row else 0))
-        for bound, added, queued in bounds:
+                bounds.append(("jobs of the owner", of_owner, added, row[0] if row else 0))
+        for kind, bound, added, queued in bounds:
             if added > bound:
                 raise BatchTooLarge(f"{bound} jobs")
             if queued + added > bound:
-                raise QueueFull("jobs", self._retry_after(queued + added - bound))
+                raise QueueFull(kind, self._retry_after(queued + added - bound))
 
     def _refuse_large(self, added: int, size: int) -> None:
         bound = self._settings.max_queued_bytes

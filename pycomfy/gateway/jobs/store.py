@@ -9,9 +9,10 @@ from .model import Job, JobError, JobRequest, Output, State
 
 
 class QueueFull(Exception):
-    """So many jobs wait, or so many bytes of them, that none is accepted; `retry_after` in seconds."""
+    """So many jobs wait, of all or of the owner, or so many bytes of them, that none is accepted; `retry_after` in
+    seconds."""
 
-    def __init__(self, of: Literal["jobs", "bytes"], retry_after: int) -> None:
+    def __init__(self, of: Literal["jobs", "jobs of the owner", "bytes"], retry_after: int) -> None:
         super().__init__(f"the queue is full of {of}: try again in {retry_after} s")
         self.of = of
         self.retry_after = retry_after

@@ -149,8 +149,9 @@ class JobStoreContract:
     async def test_one_owner_cannot_fill_the_queue_where_a_bound_is_set(self, place: Place) -> None:
         store = await place.open(max_queued=10, max_queued_by_owner=2)
         await store.add([request("a")] * 2)
-        with pytest.raises(QueueFull):
+        with pytest.raises(QueueFull) as refused:
             await store.add([request("a")])
+        assert refused.value.of == "jobs of the owner"
         await store.add([request("b")])
         await store.close()
 
