@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -290,37 +290,52 @@ def test_a_batch_is_canceled_as_a_whole(image: Image) -> None:
     assert serving.stop() == 0
 
 
-def read_events(serving: Serving, job: dict[str, Any], **headers: str) -> list[tuple[int, str, dict[str, Any]]]:
+Events = list[tuple[int, str, dict[str, Any]]]
+
+
+def read_events(serving: Serving, job: dict[str, Any], last: str = "", begun: Callable[[], object] = int) -> Events:
+    """All events until the end, or after the event `last`. `begun` is called after the first came."""
     events = []
+    headers = {"Last-Event-ID": last} if last else {}
     with serving.client.stream("GET", job["urls"]["events"], headers=headers) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
-        for block in stream.read().decode().split("\n\n"):
+        pieces = stream.iter_text()
+        text = next(pieces, "")
+        begun()
+        for block in (text + "".join(pieces)).split("\n\n"):
             fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
             if fields:
                 events.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
     return events
 
 
-def test_a_stream_that_breaks_goes_on_after_the_last_event(serving: Serving) -> None:
+def follow_job(image: Image) -> tuple[Serving, dict[str, Any], Events]:
+    """A job that ends after its stream was opened, and its events."""
+    serving = serve(image, "Wait")
     job = serving.client.post("/v1/jobs", json={"inputs": {}}).json()
-    events = read_events(serving, job)
+    return serving, job, read_events(serving, job, begun=(image.root / "data" / "input" / "go").touch)
+
+
+def test_a_stream_that_breaks_goes_on_after_the_last_event(image: Image) -> None:
+    serving, job, events = follow_job(image)
     ids, names = [e[0] for e in events], [e[1] for e in events]
     assert ids == sorted(ids)
     assert names[0] == names[-1] == "job"
     assert events[-1][2]["status"] == "succeeded"
-    again = read_events(serving, job, **{"Last-Event-ID": str(ids[0])})
+    again = read_events(serving, job, str(ids[0]))
     assert again[-1][1:] == events[-1][1:]
     assert all(e in events for e in again), "nothing that was not told before"
-    assert read_events(serving, job, **{"Last-Event-ID": "none"})[-1][2]["id"] == job["id"]
+    assert read_events(serving, job, "none")[-1][2]["id"] == job["id"]
+    assert serving.stop() == 0
 
 
-def test_a_stream_that_breaks_after_any_event_goes_on_to_the_record_at_the_end(serving: Serving) -> None:
-    job = serving.client.post("/v1/jobs", json={"inputs": {}}).json()
-    events = read_events(serving, job)
+def test_a_stream_that_breaks_after_any_event_goes_on_to_the_record_at_the_end(image: Image) -> None:
+    serving, job, events = follow_job(image)
     assert [name for _, name, _ in events[-2:]] == ["status", "job"]
     for number, _, _ in events[:-1]:
-        assert read_events(serving, job, **{"Last-Event-ID": str(number)})[-1] == events[-1]
-    assert read_events(serving, job, **{"Last-Event-ID": str(events[-1][0])}) == []
+        assert read_events(serving, job, str(number))[-1] == events[-1]
+    assert read_events(serving, job, str(events[-1][0])) == []
+    assert serving.stop() == 0
 
 
 def test_the_page_needs_nothing_from_elsewhere(serving: Serving) -> None:

@@ -163,6 +163,8 @@ async def work(number: str, node: str, entry: dict[str, Any], extra: dict[str, o
         os._exit(7)
     if kind == "Kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    while kind == "Wait" and not exited.with_name("go").exists():
+        await asyncio.sleep(0.01)
     if kind == "Hang":
         await asyncio.sleep(600)
     if kind == "Halfway":  # one node is done, another is writing
@@ -229,6 +231,7 @@ KINDS = (
     "ExitOnce",
     "Kill",
     "Hang",
+    "Wait",
     "Halfway",
     "Deep",
     "Unlimited",
