@@ -84,7 +84,19 @@ class NixSettings:
         found = shutil.which(program)
         if found is None:
             raise missing("nix")
-        return [found, *self.options(), *map(str, arguments)]
+        return [*self._guard(), found, *self.options(), *map(str, arguments)]
+
+    def _guard(self) -> list[str]:
+        """Return the words before a command of root's in another store that keep it from writing into the machine's.
+
+        Where a build in the sandbox fails, Nix 2.8 moves what there is of an output out of it to the path that it has
+        in `/nix/store`, over a file that is there (`LocalDerivationGoal::cleanup…`; 2.26 does not)."""
+        machine, unshare = Path(os.environ.get("NIX_STORE_DIR") or "/nix/store"), shutil.which("unshare")
+        is_root = os.geteuid() == 0
+        if self.store is None or not self.sandbox or not is_root or unshare is None or not machine.is_dir():
+            return []
+        script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+        return [unshare, "--mount", "--propagation=private", "sh", "-c", script, str(machine)]
 
     def run(
         self,
