@@ -189,7 +189,6 @@ def test_a_version_goes_to_every_tool(place: Place, monkeypatch: pytest.MonkeyPa
     [
         ("export", "x", "-o", "x", "--format", "docker"),
         ("export", "x", "-o", "x", "--format", "pylock", "--models"),
-        ("export", "x", "-o", "x", "--platform", "linux/amd64"),
         ("export", "x", "-o", "x", "--format", "pylock", "--platform", "windows"),
         ("import", "x", "--format", "docker"),
     ],

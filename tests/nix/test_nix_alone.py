@@ -45,12 +45,12 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True)
 class Version:
-    """A recorded version: where its repository is, and the digest of its image."""
+    """A recorded version: where its repository is, and the digests of its image."""
 
     workspace: Workspace
     lock: Lock
     flake: str
-    digest: str
+    digests: dict[str, str]
 
 
 @pytest.fixture
@@ -83,30 +83,38 @@ def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
     fill_version(workspace, lock, {host_platform()})
     shutil.rmtree(base)
     flake = f"git+file://{workspace.versions.path}?ref=small#oci"
-    return Version(workspace, lock, flake, read_layout(made.oci).manifest_digest)
+    return Version(workspace, lock, flake, digests_of(made.oci))
 
 
-def nix_build(settings: NixSettings, flake: str, *options: str, nix: Nix, start: tuple[str, ...] = ()) -> str:
-    """The digest of what `nix build` makes, as somebody starts it who has no pycomfy."""
+def digests_of(oci: Path) -> dict[str, str]:
+    """Of an image and of its layers by name: one that differs is named."""
+    image = read_layout(oci)
+    return {"image": image.manifest_digest, **dict(zip(image.layer_names, image.diff_ids, strict=True))}
+
+
+def nix_build(
+    settings: NixSettings, flake: str, *options: str, nix: Nix, start: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """The digests of what `nix build` makes, as somebody starts it who has no pycomfy."""
     features = ("--extra-experimental-features", "nix-command flakes")
     assert settings.store is not None
     link = settings.store / "result"
     command = nix.command("nix", *settings.options(), *features, "build", flake, "--out-link", link, *options)
     done = subprocess.run([*start, *command], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    digest = read_layout(settings.local_path(str(link.readlink()))).manifest_digest
+    digests = digests_of(settings.local_path(str(link.readlink())))
     link.unlink()
-    return digest
+    return digests
 
 
 def test_one_command_in_an_empty_store_makes_the_recorded_image_and_again_after_a_collection(
     version: Version, empty: NixSettings
 ) -> None:
-    assert nix_build(empty, version.flake, nix=own_nix()) == version.digest
+    assert nix_build(empty, version.flake, nix=own_nix()) == version.digests
     empty.run("nix-store", "--gc")
     names = [path.name for path in empty.local_path("/nix/store").iterdir()]
     assert not [name for name in names if name.endswith(("-layer-c-root", "-amd64"))]
-    assert nix_build(empty, version.flake, nix=own_nix()) == version.digest
+    assert nix_build(empty, version.flake, nix=own_nix()) == version.digests
 
 
 @pytest.mark.parametrize("suite", ["trixie", "sid"])
@@ -115,7 +123,7 @@ def test_newer_nix_does_the_same(version: Version, empty: NixSettings, suite: st
         nix = debian_nix(suite)
     except PycomfyError as e:
         pytest.skip(f"Debian's Nix cannot be had: {e.what}")
-    assert nix_build(empty, version.flake, nix=nix) == version.digest
+    assert nix_build(empty, version.flake, nix=nix) == version.digests
 
 
 def test_without_a_network_the_archive_is_enough(version: Version, empty: NixSettings) -> None:
@@ -125,7 +133,7 @@ def test_without_a_network_the_archive_is_enough(version: Version, empty: NixSet
     with folder_url(version.workspace.archive.folder) as url:
         settings = replace(empty, substituters=(url,))
         options = ("--option", "substitute", "true")
-        assert nix_build(settings, version.flake, *options, nix=own_nix(), start=alone) == version.digest
+        assert nix_build(settings, version.flake, *options, nix=own_nix(), start=alone) == version.digests
 
 
 def test_the_debian_of_the_newer_python_is_opened_too(workshop: Workshop, empty: NixSettings) -> None:

@@ -91,12 +91,11 @@ class NixSettings:
 
         Where a build in the sandbox fails, Nix 2.8 moves what there is of an output out of it to the path that it has
         in `/nix/store`, over a file that is there (`LocalDerivationGoal::cleanup…`; 2.26 does not)."""
-        machine, unshare = Path(os.environ.get("NIX_STORE_DIR") or "/nix/store"), shutil.which("unshare")
-        is_root = os.geteuid() == 0
-        if self.store is None or not self.sandbox or not is_root or unshare is None or not machine.is_dir():
+        machine = Path(os.environ.get("NIX_STORE_DIR") or "/nix/store")
+        if self.store is None or not self.sandbox or not machine.is_dir() or not _may_mount():
             return []
-        script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
-        return [unshare, "--mount", "--propagation=private", "sh", "-c", script, str(machine)]
+        script = 'mount --bind "$0" "$0" && mount --options remount,bind,ro "$0" && exec "$@"'
+        return ["unshare", "--mount", "--propagation=private", "sh", "-c", script, str(machine)]
 
     def run(
         self,
@@ -142,6 +141,13 @@ def read_configuration() -> dict[str, str]:
 def find_user_caches() -> tuple[str, ...]:
     """Return the binary caches that nix.conf names, in its order, without the one of NixOS."""
     return _find_caches(tuple(sorted(nix_environment().items())))
+
+
+@functools.cache
+def _may_mount() -> bool:
+    """Whether this is root, with namespaces of its own; Nix makes no sandbox without them."""
+    unshare = shutil.which("unshare")
+    return unshare is not None and os.geteuid() == 0 and run([unshare, "--mount", "true"]).returncode == 0
 
 
 @functools.lru_cache(maxsize=8)
