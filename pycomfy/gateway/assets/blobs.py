@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from blake3 import blake3
@@ -195,15 +195,16 @@ class Blobs:
                 _sync_folder(target.parent)
                 _sync_folder(self._blobs)
 
-    def sync(self, digest: str) -> None:
-        """Bring a blob to the disk. Raises `OSError`, also where it is gone."""
-        descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _sync_folder(self.path(digest).parent)
-        _sync_folder(self._blobs)
+    def sync(self, digests: Iterable[str]) -> list[str]:
+        """Bring blobs to the disk, and return those that are there for sure: others were deleted meanwhile, or the disk
+        fails. A folder is written once for all of its blobs: a commit of the file system holds up all that waits for
+        the disk."""
+        files = [digest for digest in digests if _try_to_sync(self.path(digest), os.O_RDONLY)]
+        folders = {self.path(digest).parent for digest in files}
+        written = {folder for folder in folders if _try_to_sync(folder, os.O_DIRECTORY)}
+        if files and not _try_to_sync(self._blobs, os.O_DIRECTORY):
+            return []
+        return [digest for digest in files if self.path(digest).parent in written]
 
     def remove(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)
@@ -263,8 +264,20 @@ def _write(target: int, data: bytes) -> None:
         rest = rest[os.write(target, rest) :]
 
 
+def _try_to_sync(path: Path, flags: int) -> bool:
+    try:
+        _sync(path, flags)
+    except OSError:
+        return False
+    return True
+
+
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(folder, os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(descriptor)
     finally:

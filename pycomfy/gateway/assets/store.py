@@ -434,22 +434,14 @@ class AssetStore:
             await asyncio.sleep(_SYNC_DELAY)
             batch, self._unsynced = self._unsynced, set()
             try:
-                synced = await _in_thread(self._sync_blobs, batch)
+                synced = await _in_thread(self._blobs.sync, batch)
                 await self._run(self._records.mark_synced, synced)
             except (OSError, NoSpace) as e:
                 log.warning("results could not be brought to the disk: %s", e)
 
     def _sync(self, digests: Collection[str]) -> None:
         with contextlib.suppress(NoSpace):
-            self._records.mark_synced(self._sync_blobs(digests))
-
-    def _sync_blobs(self, digests: Collection[str]) -> list[str]:
-        synced = []
-        for digest in digests:
-            with contextlib.suppress(OSError):  # deleted meanwhile, or a disk that fails: verified at the next start
-                self._blobs.sync(digest)
-                synced.append(digest)
-        return synced
+            self._records.mark_synced(self._blobs.sync(digests))
 
 
 async def _in_thread(function: Callable[..., _T], *arguments: object, **named: object) -> _T:
