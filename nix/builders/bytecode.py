@@ -10,6 +10,11 @@ from dataclasses import replace
 
 from member import Member, Text, read
 
+for _character in map(chr, range(256)):
+    # All of a process share the strings of one character, and marshal notes whether somebody interned them: pathlib
+    # does so with each part of a path, as of /usr/bin/[, in the order in which the file system lists a folder.
+    sys.intern(_character)
+
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552: hash-based, never compared with the source
 
 
@@ -42,7 +47,8 @@ def compile_source(source: bytes, filename: str) -> bytes | None:
     """The bytes of an unchecked-hash `.pyc` (PEP 552), or None for a source that does not compile.
 
     Equal sources give equal bytes in any process: since 3.11, marshal writes sets in order and takes every interned
-    string for shared, however many references the process happens to hold.
+    string for shared, however many references the process happens to hold; and every string of one character is
+    interned here.
     """
     try:
         with warnings.catch_warnings():

@@ -46,6 +46,14 @@ class BytecodeTest(unittest.TestCase):
         self.assertEqual(before, compile_source(source, "/opt/f.py"))
         self.assertEqual(len(users), 4)
 
+    def test_who_else_interned_a_character_changes_nothing(self) -> None:
+        """Paths such as /usr/bin/[ did so, before or after a source was compiled."""
+        source = b"brackets = '[', '\xc3\xa9'\n"
+        before = compile_source(source, "/opt/f.py")
+        users = [sys.intern(name) for name in ("[", "\xe9")]
+        self.assertEqual(before, compile_source(source, "/opt/f.py"))
+        self.assertEqual(len(users), 2)
+
     def test_python_loads_it_without_looking_at_the_source(self) -> None:
         data = compile_source(b"answer = 42\n", "/opt/x.py")
         assert data is not None

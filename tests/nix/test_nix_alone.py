@@ -100,7 +100,9 @@ def nix_build(
     assert settings.store is not None
     link = settings.store / "result"
     command = nix.command("nix", *settings.options(), *features, "build", flake, "--out-link", link, *options)
-    done = subprocess.run([*start, *command], check=False, capture_output=True, text=True)
+    # Nix remembers for an hour which commit a branch is at, and folders of tests have the names of earlier ones.
+    environment = {**os.environ, "XDG_CACHE_HOME": str(settings.store / "cache")}
+    done = subprocess.run([*start, *command], check=False, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     digests = digests_of(settings.local_path(str(link.readlink())))
     link.unlink()
