@@ -194,8 +194,9 @@ class Catalog(SqliteFile):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as e:
-            raise BadInput(f"the catalog cannot be read: {e}", where=str(self.path), fix=_FIX) from e
+        except (sqlite3.DatabaseError, MemoryError, ValueError, LookupError, TypeError) as e:
+            what = f"the catalog cannot be read: {str(e) or type(e).__name__}"
+            raise BadInput(what, where=str(self.path), fix=_FIX) from e
 
 
 def _parts(items: list[Any]) -> Iterator[list[Any]]:

@@ -338,5 +338,8 @@ def _translate(path: Path) -> Iterator[None]:
         if name.startswith(_DAMAGED) or (not name and isinstance(e, sqlite3.OperationalError)):  # a text is not UTF-8
             raise DamagedDatabase(f"the database is damaged: {e}", where=where, fix=MAKE_ANEW) from e
         raise
+    except MemoryError as e:  # the file asks for more than there is
+        what = "the database is damaged: SQLite has no memory for what it says of itself"
+        raise DamagedDatabase(what, where=str(path), fix=MAKE_ANEW) from e
     except UnicodeDecodeError as e:  # of the text of an error
         raise DamagedDatabase(f"the database is damaged: {e}", where=str(path), fix=MAKE_ANEW) from e

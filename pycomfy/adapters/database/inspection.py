@@ -82,8 +82,8 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
             if applied == known and not damage:
                 damage = _check_rows(path, connection)
             return DatabaseInspection(size, damage, applied, known, commits, copy_damage)
-    except (sqlite3.DatabaseError, ValueError, TypeError) as e:  # a number or a text that is none
-        return DatabaseInspection(size, (str(e),), known=known, copy_damage=copy_damage)
+    except (sqlite3.DatabaseError, MemoryError, ValueError, TypeError) as e:  # a number or a text that is none
+        return DatabaseInspection(size, (str(e) or type(e).__name__,), known=known, copy_damage=copy_damage)
 
 
 class _Unchanged(Database):
