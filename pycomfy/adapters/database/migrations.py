@@ -34,7 +34,8 @@ def applied(connection: sqlite3.Connection) -> set[str]:
     """Return the names of the steps that a database had. As `Migrations.applied`, without importing sqlite-utils."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
         return set()
-    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [SET])
+    # `applied_at` too: where it is not, the table is not that of sqlite-utils.
+    rows = connection.execute("SELECT name, applied_at FROM _sqlite_migrations WHERE migration_set = ?", [SET])
     return {str(row[0]) for row in rows}
 
 
