@@ -92,10 +92,13 @@ class NixSettings:
         Where a build in the sandbox fails, Nix 2.8 moves what there is of an output out of it to the path that it has
         in `/nix/store`, over a file that is there (`LocalDerivationGoal::cleanup…`; 2.26 does not)."""
         machine = Path(os.environ.get("NIX_STORE_DIR") or "/nix/store")
-        if self.store is None or not self.sandbox or not machine.is_dir() or not _may_mount():
+        unshare, shell, mount = map(shutil.which, ("unshare", "sh", "mount"))
+        if self.store is None or not self.sandbox or not machine.is_dir():
             return []
-        script = 'mount --bind "$0" "$0" && mount --options remount,bind,ro "$0" && exec "$@"'
-        return ["unshare", "--mount", "--propagation=private", "sh", "-c", script, str(machine)]
+        if unshare is None or shell is None or mount is None or not _may_unshare(unshare):
+            return []
+        script = '"$1" --bind "$0" "$0" && "$1" --options remount,bind,ro "$0" && shift && exec "$@"'
+        return [unshare, "--mount", "--propagation=private", shell, "-c", script, str(machine), mount]
 
     def run(
         self,
@@ -144,10 +147,9 @@ def find_user_caches() -> tuple[str, ...]:
 
 
 @functools.cache
-def _may_mount() -> bool:
+def _may_unshare(unshare: str) -> bool:
     """Whether this is root, with namespaces of its own; Nix makes no sandbox without them."""
-    unshare = shutil.which("unshare")
-    return unshare is not None and os.geteuid() == 0 and run([unshare, "--mount", "true"]).returncode == 0
+    return os.geteuid() == 0 and run([unshare, "--mount", "true"]).returncode == 0
 
 
 @functools.lru_cache(maxsize=8)
