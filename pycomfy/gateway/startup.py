@@ -13,7 +13,7 @@ from .comfyui.client import Unanswered
 from .comfyui.instance import Died, Instance, Interrupted, Rejected
 from .comfyui.tracker import Tracker
 from .gpu import check_gpu
-from .graph.nodes import find_inputs
+from .graph.nodes import find_inputs, is_output
 from .jobs.leftovers import remove_strays
 from .jobs.outputs import OutputFolder
 from .missing import describe_missing
@@ -143,9 +143,7 @@ def mark_outputs(graph: Mapping[str, Any], node_types: Any) -> dict[str, Any]:
     types = node_types if isinstance(node_types, Mapping) else {}
 
     def mark(entry: Any) -> Any:
-        kind = types.get(str(entry.get("class_type"))) if isinstance(entry, Mapping) else None
-        is_output = isinstance(kind, Mapping) and kind.get("output_node")
-        return {**entry, "inputs": {**find_inputs(entry), MARK: True}} if is_output else entry
+        return {**entry, "inputs": {**find_inputs(entry), MARK: True}} if is_output(entry, types) else entry
 
     return {node: mark(entry) for node, entry in graph.items()}
 

@@ -6,28 +6,24 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.bundle.reader import open_bundle
-from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.project import ProjectContent, project_files
-from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import BadLock
-from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.archive.bundle_export import export_bundle
 from pycomfy.services.archive.bundle_import import import_bundle
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.archive.verify import VerifyRequest, verify, verify_all
-from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 from tests.nix.test_image import small_lock
+from tests.support.data_folders import build_and_record
 from tests.support.moments import NOW
-from tests.support.nix_projects import WORKFLOW, Workshop, built
+from tests.support.nix_projects import WORKFLOW, Workshop
 
 ARM: PlatformName = "linux/arm64"
 AMD: PlatformName = "linux/amd64"
@@ -46,29 +42,9 @@ def two_platforms(workshop: Workshop, root: Root, arm_root: Root) -> Lock:
 @pytest.fixture
 def workspace(workshop: Workshop, root: Root, arm_root: Root) -> Workspace:
     """A version of such a lock with an image for arm64, which was built here."""
-    lock = two_platforms(workshop, root, arm_root)
-    image = read_layout(built(workshop, workshop.project(lock), ARM))
     paths = Paths(workshop.folder / "home", workshop.folder / "cache")
-    versions = VersionsRepository(versions_repository_path(paths))
-    files = project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit())
-    version, _ = versions.commit(lock.name, files, created_at=NOW, message="for two")
-    described = BuiltImage(
-        platform=ARM,
-        manifest_digest=image.manifest_digest,
-        config_digest=image.config_digest,
-        diff_ids=image.diff_ids,
-        layer_names=image.layer_names,
-        size=image.size,
-        built_at="2025-12-05T09:30:00Z",
-        seconds=1,
-        layers_built=1,
-        layers_reused=0,
-    )
-    versions.add_image(version.tree, described)
-    made = Workspace(paths, workshop.settings)
-    index(made)
-    fill_version(made, lock, {ARM})
-    return made
+    build_and_record(workshop, two_platforms(workshop, root, arm_root), paths, platform=ARM)
+    return Workspace(paths, workshop.settings)
 
 
 def test_verify_restore_and_export_need_no_wheel_of_this_machine(

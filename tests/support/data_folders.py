@@ -11,15 +11,16 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_gc_root
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.adapters.versions.version import Version
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
-from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.workspace import Workspace
 from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.service_projects import describe
 
 
 @dataclass(frozen=True)
@@ -29,32 +30,23 @@ class BuiltVersion:
     lock: Lock
 
 
-def build_and_record(workshop: Workshop, lock: Lock, paths: Paths, *, archive: bool = True) -> BuiltVersion:
-    """Build `lock`, and record it as `pycomfy build` does."""
+def build_and_record(
+    workshop: Workshop, lock: Lock, paths: Paths, *, platform: PlatformName | None = None, archive: bool = True
+) -> BuiltVersion:
+    """Build `lock`, for this machine's platform or another, and record it as `pycomfy build` does."""
+    platform = platform or host_platform()
     files = project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit())
     project = workshop.project(lock)
-    plan = evaluate(workshop.settings, BuildTarget(project, "oci", host_platform()))
+    plan = evaluate(workshop.settings, BuildTarget(project, "oci", platform))
     (path,) = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     image = read_layout(workshop.settings.local_path(path))
     add_gc_root(workshop.settings, path, layout_link(Workspace(paths), image.manifest_digest))
     versions = VersionsRepository(versions_repository_path(paths))
     version, _ = versions.commit(lock.name, files, created_at=NOW, message=f"with {len(lock.packs)} packs")
-    described = BuiltImage(
-        platform=host_platform(),
-        manifest_digest=image.manifest_digest,
-        config_digest=image.config_digest,
-        diff_ids=image.diff_ids,
-        layer_names=image.layer_names,
-        size=image.size,
-        built_at="2025-12-05T09:30:00Z",
-        seconds=1,
-        layers_built=1,
-        layers_reused=0,
-    )
-    versions.add_image(version.tree, described)
+    versions.add_image(version.tree, describe(image))
     index(Workspace(paths))
     if archive:
-        fill_version(Workspace(paths, workshop.settings), lock, {host_platform()})
+        fill_version(Workspace(paths, workshop.settings), lock, {platform})
     return BuiltVersion(version, image, lock)
 
 

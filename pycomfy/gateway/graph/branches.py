@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .affinity import names_model
-from .nodes import find_inputs
+from .nodes import find_inputs, find_type, is_output
 from .policy import link_source
 
 
@@ -28,7 +28,7 @@ def find_branches(
     numbers those in the order in which they are made. With `share_models`, a node that only names model files and
     has no links may be in several branches: it gives each of them the same, as often as it runs.
     """
-    outputs = [node for node, entry in graph.items() if _describe(entry, node_types).get("output_node")]
+    outputs = [node for node, entry in graph.items() if is_output(entry, node_types)]
     sources = {node: _sources(graph, node) for node in find_needed(graph, outputs)}
     shared = {node for node in sources if share_models and _only_loads(graph[node])}.difference(outputs)
     groups = _Groups()
@@ -82,11 +82,6 @@ class _Groups:
         self._parent[self.find(one)] = self.find(other)
 
 
-def _describe(entry: Any, node_types: Mapping[str, Any]) -> Mapping[str, Any]:
-    described = node_types.get(str(entry.get("class_type"))) if isinstance(entry, Mapping) else None
-    return described if isinstance(described, Mapping) else {}
-
-
 def _sources(graph: Mapping[str, Any], node: str) -> list[str]:
     found = (link_source(value) for value in find_inputs(graph[node]).values())
     return [source for source in found if source is not None and source in graph]
@@ -125,7 +120,7 @@ def _same_names(
 
 
 def _texts(entry: Any, node_types: Mapping[str, Any]) -> Iterator[str | None]:
-    groups = _describe(entry, node_types).get("input")
+    groups = find_type(entry, node_types).get("input")
     inputs = find_inputs(entry)
     for group in groups.values() if isinstance(groups, Mapping) else ():
         for name, spec in group.items() if isinstance(group, Mapping) else ():

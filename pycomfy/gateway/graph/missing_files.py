@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .branches import find_needed
-from .nodes import find_inputs
+from .nodes import find_inputs, is_output
 from .policy import describe_input
 
 _ANNOTATED = re.compile(r"(.*) \[(input|output|temp)\]", re.DOTALL)
@@ -34,7 +34,7 @@ def find_missing_files(
     found = [file for file in _named_files(graph, node_types) if not is_there(file.name, folders)]
     if not found:
         return []
-    outputs = [node for node, entry in graph.items() if _is_output(entry, node_types)]
+    outputs = [node for node, entry in graph.items() if is_output(entry, node_types)]
     needed = frozenset(find_needed(graph, outputs))
     return [file for file in found if file.node in needed]
 
@@ -73,8 +73,3 @@ def is_there(name: str, folders: Mapping[str, Path]) -> bool:
         return (folders[kind] / inner).is_file()
     except (OSError, ValueError):  # a name that no file can have
         return False
-
-
-def _is_output(entry: Any, node_types: Mapping[str, Any]) -> bool:
-    described = node_types.get(str(entry.get("class_type"))) if isinstance(entry, Mapping) else None
-    return isinstance(described, Mapping) and bool(described.get("output_node"))

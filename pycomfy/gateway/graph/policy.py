@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .files import names_foreign_file
+from .nodes import is_output
 from .values import looks_like_link
 
 Policy = Literal["fixed", "nodes", "any"]
@@ -73,7 +74,7 @@ def _problems(
                 yield NodeProblem(node, "", "node_type_not_allowed", text)
     if policy != "any":
         yield from _foreign_files(graph, own or {}, node_types)
-    if node_types is not None and not any(_is_output(entry, node_types) for entry in graph.values()):
+    if node_types is not None and not any(is_output(entry, node_types) for entry in graph.values()):
         yield NodeProblem("", "", "no_outputs", "the graph has no node that returns anything")
 
 
@@ -113,11 +114,6 @@ def _required(kind: str, node_types: Mapping[str, Any] | None) -> list[str]:
     inputs = described.get("input") if isinstance(described, Mapping) else None
     required = inputs.get("required") if isinstance(inputs, Mapping) else None
     return [str(name) for name in required] if isinstance(required, Mapping) else []
-
-
-def _is_output(entry: Mapping[str, Any], node_types: Mapping[str, Any]) -> bool:
-    described = node_types.get(str(entry.get("class_type")))
-    return isinstance(described, Mapping) and bool(described.get("output_node"))
 
 
 def _foreign_files(
