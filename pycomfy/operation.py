@@ -26,7 +26,8 @@ class CancelScope:
     """What can be cancelled together. Cancelling a scope cancels those that were opened in it, and no other."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A thread that is interrupted while it has it may cancel, too.
+        self._lock = threading.RLock()
         self._callbacks: dict[object, Callable[[], object]] = {}
         self._event = threading.Event()
 
@@ -38,11 +39,12 @@ class CancelScope:
     def cancel(self) -> None:
         """End every program and download that threads of the scope wait for; they raise `Cancelled`. Call it from any
         thread."""
-        with self._lock:
+        # With the lock, so that no block ends, and gives up what a callback acts on, before that is called: the number
+        # of a closed file is that of another one soon.
+        with self._lock, contextlib.ExitStack() as calls:
             self._event.set()
-            callbacks = list(self._callbacks.values())
-        for callback in callbacks:
-            callback()
+            for callback in self._callbacks.values():
+                calls.callback(callback)
 
     def check(self) -> None:
         """Raise `Cancelled` if the scope was cancelled."""
@@ -56,8 +58,9 @@ class CancelScope:
 
     @contextlib.contextmanager
     def on_cancel(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Let `cancel` call `callback`, which must end the block soon, while the block runs. If the scope was
-        cancelled, raise `Cancelled` at the end, also in place of an error that the callback caused."""
+        """Let `cancel` call `callback`, which must end the block soon, while the block runs. The block's end waits for
+        a call that has begun, so a callback waits for nothing. If the scope was cancelled, raise `Cancelled` at the
+        end, also in place of an error that the callback caused."""
         key = object()
         with self._lock:
             if self._event.is_set():

@@ -1,5 +1,6 @@
 """Operations in one process: each has its own progress, questions and end."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -114,6 +115,46 @@ def test_an_error_that_the_cancellation_caused_is_a_cancellation() -> None:
     with pytest.raises(Cancelled), scope.on_cancel(lambda: None):
         scope.cancel()
         raise OSError("the connection was cut")
+
+
+def test_nothing_is_called_for_a_block_that_has_ended() -> None:
+    """What it would act on is gone: the number of a file or of a process may be another's by then. The block notices
+    the end by itself here, before its turn comes."""
+    scope = CancelScope()
+    works, first, ended = threading.Event(), threading.Event(), threading.Event()
+    late = []
+
+    def work() -> None:
+        with contextlib.suppress(Cancelled), scope.on_cancel(lambda: late.append(ended.is_set())):
+            works.set()
+            assert first.wait(HANG)
+            scope.check()
+        ended.set()
+
+    def hold() -> None:
+        first.set()
+        ended.wait(0.2)  # as long as a block needs that is not kept from its end
+
+    with pytest.raises(Cancelled), scope.on_cancel(hold):
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert works.wait(HANG)
+        scope.cancel()
+    thread.join(HANG)
+    assert ended.is_set() and late == [False]
+
+
+def test_what_one_callback_raises_keeps_no_other_from_being_called() -> None:
+    scope = CancelScope()
+    called = []
+
+    def fail() -> None:
+        raise OSError("it is closed")
+
+    with pytest.raises(Cancelled), scope.on_cancel(fail), scope.on_cancel(lambda: called.append(True)):
+        with scope.on_cancel(fail):
+            scope.cancel()
+    assert called == [True]
 
 
 def test_threads_inherit_the_operation() -> None:
