@@ -151,9 +151,9 @@ def test_what_one_callback_raises_keeps_no_other_from_being_called() -> None:
     def fail() -> None:
         raise OSError("it is closed")
 
-    with pytest.raises(Cancelled), scope.on_cancel(fail), scope.on_cancel(lambda: called.append(True)):
-        with scope.on_cancel(fail):
-            scope.cancel()
+    called_too = scope.on_cancel(lambda: called.append(True))
+    with pytest.raises(Cancelled), scope.on_cancel(fail), called_too, scope.on_cancel(fail):
+        scope.cancel()
     assert called == [True]
 
 

@@ -1,21 +1,26 @@
 """Archives of others: push, pull, and what is no archive."""
 
+import itertools
 import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.nix.nar_reader import NarHasher
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import to_nix32
-from pycomfy.errors import BadInput, HashMismatch, PycomfyError
+from pycomfy.errors import BadInput, HashMismatch, NetworkError, PycomfyError
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
 from pycomfy.services.archive.restore_image import restore_image
 from tests.support.archived_versions import ArchivedVersions
+from tests.support.http_server import serve_http
 from tests.support.nix_projects import Workshop
 
 
@@ -63,6 +68,35 @@ def test_a_nix_store_that_does_not_answer_is_an_error_of_the_users(lost: Archive
     with pytest.raises(PycomfyError) as caught:
         sync.pull(lost.workspace, "http://127.0.0.1:1/team")
     assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(("garbled", "comes_back"), [(2, True), (1000, False)])
+def test_an_answer_that_is_no_http_is_not_the_last_word(
+    lost: ArchivedVersions, tmp_path: Path, garbled: int, comes_back: bool
+) -> None:
+    """As of a proxy that is being started. Nix gives up at once."""
+    sync.push(lost.workspace, f"file://{tmp_path}/team")
+    shutil.rmtree(find_archive(lost.paths).folder)
+    answers = itertools.count()
+
+    class Garbling(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.endswith("/nix-cache-info") and next(answers) < garbled:
+                self.wfile.write(b"one moment\n")
+            else:
+                super().do_GET()
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  (the base class names it so)
+            pass
+
+    with serve_http(partial(Garbling, directory=str(tmp_path))) as address:
+        if comes_back:
+            assert sync.pull(lost.workspace, f"{address}/team").missing == ()
+            return
+        with pytest.raises(PycomfyError) as caught:
+            sync.pull(lost.workspace, f"{address}/team")
+    problem, *_ = flatten_errors(caught.value)
+    assert isinstance(problem, NetworkError) and problem.where == f"{address}/team"
 
 
 def test_a_nix_store_that_lies_is_refused(lost: ArchivedVersions, tmp_path: Path) -> None:

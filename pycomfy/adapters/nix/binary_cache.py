@@ -63,6 +63,11 @@ def folder_url(folder: Path) -> Iterator[str]:
         yield f"file://{link}"
 
 
+_TRIES = 3
+_GARBLED = re.compile(rb"unable to download .*: Unsupported protocol \(1\)")
+"""An answer that is no HTTP. Nix itself tries again after most failures of the network, but not after this one."""
+
+
 def copy_in(settings: NixSettings, url: str, paths: Sequence[str]) -> None:
     """Copy `paths` from the cache at `url` to the store. Their hashes prove them: no signature is needed, nor the right
     to choose substituters. Raises `HashMismatch`, `NotFound`, `NetworkError`, `NoSpace`."""
@@ -100,7 +105,11 @@ def _run(settings: NixSettings, *arguments: str) -> CompletedProcess[bytes]:
     # All variables: nothing is evaluated or built, and a store's login may be in any.
     with scratch_folder() as cache:
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-        return settings.run("nix", *_FEATURES, *arguments, environment=environment)
+        for _ in range(_TRIES):
+            result = settings.run("nix", *_FEATURES, *arguments, environment=environment)
+            if result.returncode == 0 or not _GARBLED.search(result.stderr):
+                break
+        return result
 
 
 def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
@@ -108,7 +117,8 @@ def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> 
         return
     result = _run(settings, "copy", "--no-check-sigs", *where, *paths)
     if result.returncode != 0:
-        raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
+        text = result.stderr.decode(errors="replace")
+        raise _failure(text, where[1] if where[1] in text else where[-1])
 
 
 def _failure(text: str, url: str) -> PycomfyError:

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.errors import BadInput
@@ -42,7 +42,7 @@ def build_requires(pyproject: str, owner: str) -> tuple[str, ...]:
 def _requirement(text: str, refuse_with: BadInput) -> str:
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as e:
+    except ValueError as e:
         raise refuse_with from e
     if requirement.url is not None:
         raise refuse_with

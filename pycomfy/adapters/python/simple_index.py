@@ -10,21 +10,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pycomfy.adapters.io.http_client import check_status, local_path, make_client, read_body, retry
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
 from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
 from pycomfy.core.python.index_files import IndexFile
+from pycomfy.core.python.specifiers import parse_specifiers
 from pycomfy.core.python.wheel_selection import Target, rank_tags
 from pycomfy.errors import NetworkError
 
@@ -120,16 +118,14 @@ def choose_sdists(name: str, files: Sequence[ListedFile], target: Target, as_of:
 
 
 def _supports(specifiers: str, target: Target) -> bool:
-    try:
-        return SpecifierSet(specifiers).contains(target.python_full, prereleases=True)
-    except InvalidSpecifier:
-        return True
+    accepted = parse_specifiers(specifiers)
+    return accepted is None or accepted.contains(target.python_full, prereleases=True)
 
 
 def _wheel_version(name: str, filename: str, target: Target) -> Iterator[Version]:
     try:
         package, version, _, tags = parse_wheel_filename(filename)
-    except (InvalidWheelFilename, InvalidVersion):
+    except ValueError:
         return
     if package == name and not rank_tags(target).keys().isdisjoint(tags):
         yield version
@@ -140,7 +136,7 @@ def _sdist_version(name: str, filename: str) -> Version | None:
     package."""
     try:
         package, version = parse_sdist_filename(filename)
-    except (InvalidSdistFilename, InvalidVersion):
+    except ValueError:
         return None
     return version if package == name else None
 

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from packaging.utils import InvalidSdistFilename, parse_sdist_filename, parse_wheel_filename
-from packaging.version import InvalidVersion
+from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from pycomfy.adapters.git.checkout import read_tree
 from pycomfy.adapters.git.mirror import GitMirror
@@ -85,5 +84,5 @@ def _version(filename: str) -> str:
     """The version in the file name of an archive; a forge names its archives after a branch or tag."""
     try:
         return str(parse_sdist_filename(filename)[1])
-    except (InvalidSdistFilename, InvalidVersion):
+    except ValueError:
         return re.sub(r"\.(zip|tgz|tar\.\w+)$", "", filename)

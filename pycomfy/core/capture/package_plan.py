@@ -9,7 +9,7 @@ from email.parser import HeaderParser
 from typing import Literal
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.core.lockfile.config_types import DirectRequirementText
@@ -112,7 +112,7 @@ def _accelerator(packages: Sequence[InstalledPackage]) -> str | None:
 def _local(package: InstalledPackage) -> str | None:
     try:
         return Version(package.version).local
-    except InvalidVersion:
+    except ValueError:
         return None
 
 
@@ -124,7 +124,7 @@ def _pin(package: InstalledPackage, accelerator: str | None) -> str:
         return f"{package.name} @ {package.url}"
     try:
         version = Version(package.version)
-    except InvalidVersion:
+    except ValueError:
         return ""
     if version.local is None:
         return f"{package.name}=={package.version}"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name, is_normalized_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pycomfy.core.interchange.model import Package
 from pycomfy.core.lockfile.direct_references import parse_direct_reference
@@ -77,5 +77,5 @@ def _marker(platforms: Iterable[PlatformName]) -> str:
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:
         return None

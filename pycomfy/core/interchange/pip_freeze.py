@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from pycomfy.core.interchange.document import describe_names
 from pycomfy.core.interchange.model import Package
@@ -44,7 +44,7 @@ def render_freeze(packages: Iterable[Package]) -> str:
 def _parse_pin(line: str) -> Package | None:
     try:
         requirement = Requirement(line)
-    except InvalidRequirement:
+    except ValueError:
         return None
     if requirement.url is not None:
         return Package(requirement.name, url=without_password(requirement.url))

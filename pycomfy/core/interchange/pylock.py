@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 from urllib.parse import unquote, urlsplit
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.markers import Marker
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from pydantic import ConfigDict, Field, ValidationError
 
 from pycomfy.core.interchange.document import ForeignModel, Text, describe_names, describe_unknown_keys, validate
@@ -18,6 +17,7 @@ from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.lockfile.toml import render_list, render_value
+from pycomfy.core.python.specifiers import parse_specifiers
 from pycomfy.core.python.wheel_selection import Target
 from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import BadInput
@@ -140,11 +140,8 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
 
 def _python(specifier: str | None) -> str | None:
     """The only Python of images that the specifier allows; None if that is not one."""
-    try:
-        allowed = SpecifierSet(specifier or "")
-    except InvalidSpecifier:
-        return None
-    fitting = [python for python in SUITES if allowed.contains(f"{python}.5")]
+    allowed = parse_specifiers(specifier or "")
+    fitting = [python for python in SUITES if allowed is not None and allowed.contains(f"{python}.5")]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -154,7 +151,7 @@ def _is_met(marker: str, target: Target) -> bool:
             {**target.environment(), "extras": set(), "dependency_groups": set()},
             context="lock_file",
         )
-    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+    except (ValueError, KeyError):
         return True
 
 
@@ -192,7 +189,7 @@ def _files(package: _Package) -> Iterator[Wheel]:
                 sha256=wheel.hashes["sha256"].lower(),
                 size=wheel.size or 0,
             )
-        except (InvalidWheelFilename, ValidationError, KeyError, ValueError):
+        except (ValueError, KeyError):
             continue
 
 

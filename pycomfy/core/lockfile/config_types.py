@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import Specifier
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
@@ -20,7 +20,7 @@ AS_OF = "as-of"
 def _check_requirement(text: str) -> str:
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as e:
+    except ValueError as e:
         raise ValueError(f"not a Python requirement: {e}".split("\n")[0]) from e
     if requirement.url is not None:
         raise ValueError("a URL is not allowed here: name a version from the index")

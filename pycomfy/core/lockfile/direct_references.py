@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.errors import BadConfig
@@ -61,14 +61,14 @@ def parse_direct_reference(text: str, *, from_user: bool) -> DirectReference | N
         if requirement.url is None:
             return None
         name, extras, marker, url = requirement.name, requirement.extras, requirement.marker, requirement.url
-    except InvalidRequirement:
+    except ValueError:
         if not _URL.match(text):
             return None
         url, _, rest = text.partition(" ")
         marker_text = rest.strip().removeprefix(";").strip()
         try:
             requirement = Requirement(f"x ; {marker_text}" if marker_text else "x")
-        except InvalidRequirement as e:
+        except ValueError as e:
             raise ValueError("the text after its URL is not a marker") from e
         name, extras, marker = "", set(), requirement.marker
     location, _, fragment = url.partition("#")
@@ -100,7 +100,7 @@ def _separate_marker(text: str) -> str:
         head, marker = text[: semicolon.start()].rstrip(), text[semicolon.end() :].strip()
         try:
             Marker(marker)
-        except InvalidMarker:
+        except ValueError:
             continue
         return f"{head} ; {marker}"
     return text
@@ -109,7 +109,7 @@ def _separate_marker(text: str) -> str:
 def _parse_egg(text: str) -> tuple[str, set[str]]:
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as e:
+    except ValueError as e:
         raise ValueError(f"{text!r} is not a name") from e
     return requirement.name, requirement.extras
 
@@ -145,5 +145,5 @@ def _parse_location(location: str, from_user: bool) -> DirectReference:
         return DirectReference("archive", location)
     try:
         return DirectReference("wheel", location, parse_wheel_filename(filename)[0])
-    except InvalidWheelFilename as e:
+    except ValueError as e:
         raise ValueError(f"{filename[:100]!r} is neither a wheel nor a source archive") from e

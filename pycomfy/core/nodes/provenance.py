@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pycomfy.core.catalog.model import CORE_IDENTITIES, Listing
 from pycomfy.core.catalog.repository_url import FORGES, parse_repository_url
@@ -91,7 +91,7 @@ def newer_core(nodes: Iterable[RequiredNode], pinned: str) -> str | None:
     )
     try:
         return next((v for v in named if not COMMIT.fullmatch(v) and Version(v) > Version(pinned)), None)
-    except InvalidVersion:
+    except ValueError:
         return None
 
 
@@ -120,7 +120,7 @@ def sort_versions(versions: Iterable[str]) -> tuple[str, ...]:
     def key(text: str) -> tuple[int, Version, str]:
         try:
             return (0, Version(text), text) if not COMMIT.fullmatch(text) else (1, Version("0"), text)
-        except InvalidVersion:
+        except ValueError:
             return (-1, Version("0"), text)
 
     return tuple(sorted(dict.fromkeys(versions), key=key, reverse=True))

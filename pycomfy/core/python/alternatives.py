@@ -6,7 +6,7 @@ The one is kept that has all features of the others, as far as the image can loa
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.core.lockfile.alternatives import ALL, ALTERNATIVES, SECTION, Alternative, Alternatives
@@ -97,7 +97,7 @@ def replace_alternatives(
             return line
         try:
             old = Requirement(line.text)
-        except InvalidRequirement:
+        except ValueError:
             return line
         if old.marker is not None and not old.marker.evaluate(dict(environment)):
             return line

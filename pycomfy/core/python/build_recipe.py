@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.core.lockfile.package_indexes import strip_logins
@@ -67,7 +67,7 @@ def parse_build_requirements(lines: Sequence[str]) -> tuple[str, ...]:
         match = _NEEDED_PACKAGES.match(line)
         try:
             texts = [Requirement(str(text)) for text in json.loads(match[1])] if match else []
-        except (ValueError, RecursionError, InvalidRequirement):
+        except (ValueError, RecursionError):
             return ()
         if texts:
             return tuple(str(text) for text in texts if text.url is None)

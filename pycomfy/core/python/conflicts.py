@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.python.requirements import RequirementSet
+from pycomfy.core.python.specifiers import parse_specifiers
 
 MAX_CANDIDATES = 12
 MAX_SPECIFIC = 4
@@ -83,9 +84,10 @@ def _parse_constraint(origin: str, text: str, environment: Mapping[str, str]) ->
         requirement = Requirement(text)
         if requirement.marker is not None and not requirement.marker.evaluate(dict(environment)):
             return None
-    except (InvalidRequirement, InvalidSpecifier):
+    except ValueError:
         return None
-    return Constraint(origin, canonicalize_name(requirement.name), requirement.specifier, text)
+    versions = parse_specifiers(str(requirement.specifier))
+    return Constraint(origin, canonicalize_name(requirement.name), versions, text) if versions is not None else None
 
 
 def list_override_candidates(constraints: Sequence[Constraint], overridden: Iterable[str] = ()) -> list[str]:
@@ -125,7 +127,7 @@ def _newest(versions: str) -> tuple[Version, str]:
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:
         return None
 
 
@@ -152,10 +154,10 @@ def _is_resolved(origin: str, resolved: Mapping[str, str]) -> bool:
     """Return whether an origin may be among the resolved packages: "x>=2" is not with x 1."""
     try:
         package = Requirement(origin)
-    except InvalidRequirement:
+        version = _version(resolved.get(canonicalize_name(package.name), ""))
+        return version is None or package.specifier.contains(version, prereleases=True)
+    except ValueError:
         return True
-    version = _version(resolved.get(canonicalize_name(package.name), ""))
-    return version is None or package.specifier.contains(version, prereleases=True)
 
 
 def best_override(overrides: Iterable[Override]) -> Override | None:
@@ -177,7 +179,7 @@ def pin(name: str, version: str) -> str | None:
     """Return the override `name==version`, without the label of a PyTorch build; None if that is not a version."""
     try:
         return f"{name}=={Version(version).public}"
-    except InvalidVersion:
+    except ValueError:
         return None
 
 
@@ -220,22 +222,21 @@ def _describe_origins(text: str, requirement_sets: Sequence[RequirementSet]) -> 
     """Return "pack a requires x<2"; "" if no origin requires exactly that."""
     try:
         requirement = Requirement(text.rstrip(","))
-    except InvalidRequirement:
+    except ValueError:
         return ""
     origins = _find_origins(requirement.name, str(requirement.specifier), requirement_sets)
     return f"{_join(origins)} {'requires' if len(origins) == 1 else 'require'} {text}" if origins else ""
 
 
 def _find_origins(name: str, spec: str, requirement_sets: Sequence[RequirementSet]) -> list[str]:
-    try:
-        versions = SpecifierSet(spec)
-    except InvalidSpecifier:
+    versions = parse_specifiers(spec)
+    if versions is None:
         return []
     found = [
         one.origin
         for one in requirement_sets
         for line in (*one.requirements, *one.constraints)
-        if line.name == canonicalize_name(name) and Requirement(line.text).specifier == versions
+        if line.name == canonicalize_name(name) and parse_specifiers(str(Requirement(line.text).specifier)) == versions
     ]
     return list(dict.fromkeys(found))
 

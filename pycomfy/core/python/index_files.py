@@ -4,18 +4,17 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
+from pycomfy.core.python.specifiers import parse_specifiers
 from pycomfy.core.python.wheel_selection import Target, rank_tags
 
 MAX_LISTED = 8
@@ -118,16 +117,13 @@ def _supports(file: IndexFile, target: Target) -> bool:
 
 
 def _specifiers(text: str) -> SpecifierSet:
-    try:
-        return SpecifierSet(text)
-    except InvalidSpecifier:
-        return SpecifierSet()
+    return parse_specifiers(text) or SpecifierSet()
 
 
 def _is_version(text: str) -> bool:
     try:
         Version(text.removesuffix(".*"))
-    except InvalidVersion:
+    except ValueError:
         return False
     return True
 
@@ -137,7 +133,7 @@ def _parse_wheel(name: str, file: IndexFile) -> tuple[Version, frozenset[Tag]] |
         return None
     try:
         package, version, _, tags = parse_wheel_filename(file.filename)
-    except (InvalidWheelFilename, InvalidVersion):
+    except ValueError:
         return None
     return (version, tags) if package == canonicalize_name(name) else None
 
@@ -145,6 +141,6 @@ def _parse_wheel(name: str, file: IndexFile) -> tuple[Version, frozenset[Tag]] |
 def _parse_sdist(name: str, filename: str) -> Version | None:
     try:
         package, version = parse_sdist_filename(filename)
-    except (InvalidSdistFilename, InvalidVersion):
+    except ValueError:
         return None
     return version if package == canonicalize_name(name) else None

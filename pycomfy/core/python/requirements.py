@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.core.lockfile.direct_references import ARCHIVES, DirectReference, parse_direct_reference
@@ -147,7 +147,7 @@ class _Reader:
             return
         try:
             requirement = Requirement(text)
-        except InvalidRequirement:
+        except ValueError:
             self._refuse_text(text, where)
             return
         # pip and uv take a name with such an ending for a file beside the requirements.

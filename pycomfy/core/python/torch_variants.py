@@ -7,7 +7,7 @@ same version, which would run without the accelerator, or not at all.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR, IndexConfig
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -39,7 +39,7 @@ def label(version: str) -> str | None:
     """Return the accelerator in a version's label; None if there is none."""
     try:
         local = Version(version).local
-    except InvalidVersion:
+    except ValueError:
         return None
     return local if local is not None and ACCELERATOR.fullmatch(local) else None
 

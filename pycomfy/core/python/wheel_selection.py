@@ -6,10 +6,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from pydantic import ValidationError
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
@@ -135,7 +134,7 @@ def _is_needed(package: Mapping[str, Any], target: Target) -> bool:
         return True
     try:
         return Marker(str(marker)).evaluate(target.environment(), context="lock_file")
-    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+    except (ValueError, KeyError):
         return True
 
 
@@ -173,7 +172,7 @@ def _parse_wheel(entry: Mapping[str, Any]) -> Wheel | None:
             sha256=str(entry["hashes"]["sha256"]).lower(),
             size=entry.get("size", 0),
         )
-    except (InvalidWheelFilename, ValidationError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
@@ -210,6 +209,6 @@ def _no_wheel(package: Mapping[str, Any], target: Target) -> NoMatchingDistribut
 def _platforms_of(entry: Mapping[str, Any]) -> set[str]:
     try:
         tags = parse_wheel_filename(_filename(entry))[3]
-    except InvalidWheelFilename:
+    except ValueError:
         return set()
     return {f"{tag.interpreter}-{tag.platform}" for tag in tags}

@@ -64,6 +64,8 @@ class Records:
         self._path = path
         with _disk_errors(path):
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            # No other process reads it: the file needs to be locked once only.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._migrate()

@@ -288,7 +288,6 @@ class JobsFile:
 def _prepare(database: sqlite3.Connection, path: Path, suspect: bool) -> None:
     """Set the connection up, check the file, and bring it to the newest layout."""
     # No other process reads it, so the log needs no shared memory, which some file systems of containers lack.
-    # No other process reads it, so the log needs no shared memory, which some file systems of containers lack.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     done = _find_migrations(database, path)
     database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only

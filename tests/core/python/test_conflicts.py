@@ -61,6 +61,16 @@ def test_the_override_that_fewest_reject_is_the_best() -> None:
     assert best_override([]) is None
 
 
+def test_a_limit_with_a_number_of_thousands_of_digits_is_no_demand() -> None:
+    """Python refuses to convert one, and `packaging` passes that on as it is."""
+    large = "9" * 5000
+    asked = [wants("a", f"x>={large}"), wants("b", "x>=1")]
+    demands = find_constraints(asked, f"Because y depends on x<{large} and you require x>=1", LINUX)
+    best = evaluate_override(["x==2"], demands, resolved={"x": large})
+    assert (best.accepted_by, best.rejected_by) == (("b",), ())
+    assert name_origins(f"you require x>={large}", asked) == f"you require x>={large}"
+
+
 def test_what_versions_depend_on_that_are_not_taken_does_not_matter() -> None:
     said = "Because top==1.0 depends on x<2 and top>=2 depends on x>=2, we can conclude"
     constraints = find_constraints([wants("a", "x<2")], said, LINUX)

@@ -199,7 +199,14 @@ def test_uv_resolves_for_the_newest_glibc_that_it_and_the_suite_have() -> None:
 
 
 @pytest.mark.parametrize(
-    "marker", ["not a marker", "os_name ~= 'posix' and", "python_version ~= 'x'", "no_name == 'x'"]
+    "marker",
+    [
+        "not a marker",
+        "os_name ~= 'posix' and",
+        "python_version ~= 'x'",
+        "no_name == 'x'",
+        "python_version < '" + "9" * 5000 + "'",
+    ],
 )
 def test_a_package_with_a_marker_that_cannot_be_read_is_kept(marker: str) -> None:
     assert chosen(package("x-1.0-py3-none-any.whl", marker=marker)) == ["x-1.0-py3-none-any.whl"]
