@@ -6,6 +6,8 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .corked import CorkedTransport
+
 HEAD_LIMIT = 30.0
 """Seconds in which a request's address and headers must be there, from the first byte of the connection or, on one
 that is used again, of the request."""
@@ -30,7 +32,7 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             self._timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
+            super().connection_made(CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
             self._timer = self.loop.call_later(HEAD_LIMIT, transport.close)
 
         def connection_lost(self, exc: Exception | None) -> None:

@@ -22,7 +22,12 @@ MAX_TEXT = 16_000
 MAX_LINE = 4000
 """Characters of a message or traceback, and of a line of ComfyUI's; the rest is counted."""
 
-_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_LATER = 0.05
+"""Seconds for which a line of the log is kept back."""
+
+_MOST_LATER = 500
+
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "context"}
 
 
 class JsonFormatter(logging.Formatter):
@@ -34,12 +39,36 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": cut(record.getMessage(), MAX_TEXT),
             "logger": record.name.removeprefix("pycomfy.").removeprefix("gateway."),
-            **request_context.get(),
+            **getattr(record, "context", request_context.get()),
         }
         line.update({k: v for k, v in vars(record).items() if k not in _USUAL and v is not None})
         if record.exc_info:
             line["traceback"] = cut(self.formatException(record.exc_info), MAX_TEXT)
         return json.dumps(line, default=str)
+
+
+class LaterHandler(logging.handlers.MemoryHandler):
+    """Hands lines of the event loop to `target` a moment later, so that no job waits for them; a warning, with all
+    before it, at once. What comes of other threads is not kept back."""
+
+    def __init__(self, target: logging.Handler) -> None:
+        super().__init__(_MOST_LATER, logging.WARNING, target)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.context = request_context.get()
+        super().emit(record)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            if self.buffer and self._timer is None:
+                self._timer = loop.call_later(_LATER, self._end)
+
+    def _end(self) -> None:
+        self._timer = None
+        self.flush()
 
 
 def set_up(settings: Settings) -> None:
@@ -57,6 +86,7 @@ def set_up(settings: Settings) -> None:
             raise BadSettings(f"PYCOMFY_LOG_FILE: it cannot be written: {e.strerror}") from None
     for handler in handlers:
         handler.setFormatter(JsonFormatter())
+    handlers = [LaterHandler(handler) for handler in handlers]
     logging.raiseExceptions = False  # a log that cannot be written is no reason to write about it
     logging.basicConfig(level=settings.log_level.upper(), handlers=handlers, force=True)
     for name in ("asyncio", "aiohttp", "uvicorn"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.gateway.logs import MAX_LINE, ComfyLines, JsonFormatter, request_context
+from pycomfy.gateway.logs import MAX_LINE, ComfyLines, JsonFormatter, LaterHandler, request_context
 from tests.gateway.api.bench import ANN, KEYS, Bench, on_bench
 from tests.gateway.image import Image
 from tests.support.waiting import HANG
@@ -25,7 +25,9 @@ def shown(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def record(message: str, **extra: Any) -> logging.LogRecord:
-    made = logging.makeLogRecord({"msg": message, "name": "pycomfy.gateway.jobs.dispatch", "levelname": "INFO"})
+    made = logging.makeLogRecord(
+        {"msg": message, "name": "pycomfy.gateway.jobs.dispatch", "levelname": "INFO", "levelno": logging.INFO}
+    )
     vars(made).update(extra)
     return made
 
@@ -52,6 +54,40 @@ def test_a_long_message_is_cut_and_what_is_no_json_is_a_text() -> None:
     line = shown(record("x" * 100_000, path=Path("/data")))
     assert len(line["message"]) < 17_000 and line["message"].endswith("(84000 more characters)")
     assert line["path"] == "/data"
+
+
+class Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(shown(record))
+
+
+def test_lines_of_the_event_loop_come_later_with_the_ids_of_their_request_and_warnings_at_once() -> None:
+    kept = Kept()
+    later = LaterHandler(kept)
+
+    async def use() -> None:
+        token = request_context.set({"request_id": "r1"})
+        later.handle(record("one"))
+        request_context.reset(token)
+        assert kept.lines == []
+        await asyncio.to_thread(later.handle, record("of a thread"))  # with what was before it
+        assert [line["message"] for line in kept.lines] == ["one", "of a thread"]
+        assert kept.lines[0]["request_id"] == "r1" and "request_id" not in kept.lines[1]
+        later.handle(record("two"))
+        later.handle(record("three", levelno=logging.WARNING))
+        assert [line["message"] for line in kept.lines[2:]] == ["two", "three"]
+        later.handle(record("last"))
+        async with asyncio.timeout(HANG):
+            while len(kept.lines) < 5:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(use())
+    later.handle(record("without a loop"))
+    assert kept.lines[-1]["message"] == "without a loop"
 
 
 def test_lines_of_comfyui_are_bounded_and_what_is_left_out_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from ..settings import Settings
 from .health import router as health_router
 from .invalid import explain_request
 from .metrics import router as metrics_router
-from .middleware import Access, BodyLimit, Observe, StrictHeaders
+from .middleware import Access, BodyLimit, Observe, SendFiles, StrictHeaders
 from .openapi import document
 from .problem import ApiProblem
 from .proxy import router as proxy_router
@@ -57,6 +57,7 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
         proxy_router,
     ):
         app.include_router(router)
+    app.add_middleware(SendFiles)
     app.add_middleware(BodyLimit, render=render_problem)
     app.add_middleware(Access, render=render_problem)
     if settings is not None and settings.cors_origins:

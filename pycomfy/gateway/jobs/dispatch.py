@@ -151,9 +151,8 @@ class Dispatcher:
                 await self.stager.clean(job)
             if ended is not None:
                 await self.tell(ended)
-            # Nobody waits for this.
             for part in running.parts:
-                await asyncio.to_thread(part.station.temp.add, list(part.outputs))
+                await part.station.temp.take(list(part.outputs))
 
     async def tell(self, job: Job) -> None:
         """Tell of a job whose state changed, and end what belongs to it if it is over."""

@@ -1,9 +1,10 @@
 """What jobs leave in ComfyUI's folders. The bytes are kept as assets, so that these files go in time."""
 
+import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -19,8 +20,11 @@ CLOCK_STEP = 0.1
 TEMP_KEPT = 256 << 20
 """Bytes of temporary files that stay for nodes that are cached and name them; the folder is memory."""
 
-TEMP_FILES = 4096
-"""The same as a number: a small file takes memory, too."""
+TEMP_FILES = 256
+"""The same as a number: a small file takes memory, too, and ComfyUI lists the folder for every preview."""
+
+
+_FEW = 8
 
 
 def remove_made(job: Job, find_folder: Callable[[str], Path]) -> None:
@@ -69,8 +73,16 @@ class TempFiles:
     limit: int = TEMP_KEPT
     most: int = TEMP_FILES
     _sizes: OrderedDict[Path, int] = field(default_factory=OrderedDict)
+    _total: int = 0
     _adding: Lock = field(default_factory=Lock)
     """The next job may end before all is done for the one before."""
+
+    async def take(self, outputs: Sequence[Output]) -> None:
+        """As `add`, without holding the event loop up."""
+        if len(outputs) <= _FEW:  # the way to another thread and back takes longer
+            self.add(outputs)
+        else:
+            await asyncio.to_thread(self.add, outputs)
 
     def add(self, outputs: Iterable[Output]) -> None:
         with self._adding:
@@ -80,9 +92,10 @@ class TempFiles:
         for output in outputs:
             path = find_inside(self.folder, output.subfolder, output.name) if output.folder == "temp" else None
             if path is not None:
+                self._total += output.size - self._sizes.pop(path, 0)
                 self._sizes[path] = output.size
-                self._sizes.move_to_end(path)
-        while len(self._sizes) > self.most or sum(self._sizes.values()) > self.limit:
-            path, _ = self._sizes.popitem(last=False)
+        while len(self._sizes) > self.most or self._total > self.limit:
+            path, size = self._sizes.popitem(last=False)
+            self._total -= size
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -1,9 +1,11 @@
 """The bytes of files, and those that the caller has already."""
 
+import random
 from pathlib import Path
 
 import pytest
 
+from pycomfy.gateway.api.middleware import LARGE_PIECE, SMALL_FILE
 from tests.gateway.api.bench import ANN, BOB, KEYS, Bench, on_bench
 
 DATA = b"0123456789"
@@ -40,6 +42,25 @@ def test_bytes_that_the_caller_has_are_not_sent_again(tmp_path: Path, face: str,
         assert await ask(If_None_Match='"other"', Range="bytes=2-3") == (206, sent(b"23"))
         refused = await bench.client.request(method, path, headers={**BOB, "If-None-Match": etag})
         assert refused.status_code == 404, "whether it exists is not told to others"
+
+    on_bench(tmp_path, use, **KEYS)
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL_FILE - 1, SMALL_FILE, SMALL_FILE + 1, SMALL_FILE + LARGE_PIECE, 3 << 20])
+def test_files_of_any_size_come_whole_and_in_parts(tmp_path: Path, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+
+    async def use(bench: Bench) -> None:
+        form = {"content_type": "image/png", "file_path": "a.png"}
+        made = await bench.client.post("/api/v2/assets", files={"file": data}, data=form, headers=ANN)
+        path = f"/api/v2/assets/{made.json()['id']}/content"
+        whole = await bench.client.get(path, headers=ANN)
+        assert (whole.status_code, whole.content, whole.headers["content-length"]) == (200, data, str(size))
+        head = await bench.client.head(path, headers=ANN)
+        assert (head.content, head.headers["content-length"]) == (b"", str(size))
+        if size:
+            part = await bench.client.get(path, headers={**ANN, "Range": f"bytes={size // 2}-"})
+            assert (part.status_code, part.content) == (206, data[size // 2 :])
 
     on_bench(tmp_path, use, **KEYS)
 
