@@ -178,8 +178,9 @@ class SendFiles:
                     more = bool(data)
             await send({"type": "http.response.body", "body": data, "more_body": False})
 
-        extensions = {**scope.get("extensions", {}), "http.response.pathsend": {}}
-        await self._app({**scope, "extensions": extensions}, receive, open_and_send)
+        # Not in a copy of the scope: the route that answers is noted there, for those outside.
+        scope["extensions"] = {**scope.get("extensions", {}), "http.response.pathsend": {}}
+        await self._app(scope, receive, open_and_send)
 
 
 class Access:
