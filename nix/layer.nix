@@ -1,4 +1,4 @@
-# The layers of an image, bottom first: what changes rarely lies below what changes often.
+# The layers of an image, bottom first: which there are and in which order is said by order.nix.
 {
   runPython,
   fetch,
@@ -6,14 +6,6 @@
 }:
 let
   mib = 1024 * 1024;
-
-  # A wheel of this size (compressed) or more has a layer of its own.
-  largeWheel = 16 * mib;
-
-  # OCI engines stop at 127 layers; root, venv, small wheels, ComfyUI, the gateway and the workflow take six, and more
-  # node packs one.
-  mostWheelLayers = 60;
-  mostPackLayers = 50;
 
   # Nix builds in the order of names: the letter lets the long ones start first, so that no core idles at the end.
   # It depends on the layer alone, or else one wheel would rename the layers of others.
@@ -26,26 +18,14 @@ let
     else
       "c";
 
-  take =
-    n: list:
-    builtins.genList (builtins.elemAt list) (
-      if n < builtins.length list then n else builtins.length list
-    );
-  drop =
-    n: list:
-    let
-      length = builtins.length list;
-    in
-    if n >= length then [ ] else builtins.genList (i: builtins.elemAt list (i + n)) (length - n);
-
   sum = builtins.foldl' builtins.add 0;
 
-  # { name, comment, inputs } -> { name, comment, drv }
+  # { name, comment, venv, inputs } -> { name, comment, drv }
   mkLayer =
-    venv:
     {
       name,
       comment,
+      venv,
       inputs,
       size ? 0,
     }:
@@ -118,7 +98,6 @@ in
         prefix = "opt/venv";
         inherit (lock) python;
       };
-      layer = mkLayer venv;
 
       # The gateway's packages are those of a release of pycomfy. They have an environment of their own: whatever the
       # workflow's are, neither sees the other's.
@@ -129,11 +108,6 @@ in
       gatewayWheels =
         pins.gateway
           or (throw "pycomfy.lock: there are no packages for the gateway: `pycomfy lock` adds those of your pycomfy");
-
-      bySize = builtins.sort (a: b: a.size > b.size || (a.size == b.size && a.name < b.name)) pins.wheels;
-      large = take mostWheelLayers (builtins.filter (w: w.size >= largeWheel) bySize);
-      isLarge = w: builtins.any (l: l.name == w.name) large;
-      small = builtins.filter (w: !isLarge w) pins.wheels;
 
       skeleton = {
         kind = "literal";
@@ -186,83 +160,78 @@ in
               ++ map wheelInput pins.wheels;
             };
           };
-      ownPacks = take mostPackLayers lock.packs;
-      otherPacks = drop mostPackLayers lock.packs;
 
-      some = list: value: if list == [ ] then [ ] else [ value ];
+      # What the layers hold that every image has.
+      everywhere = {
+        root = {
+          comment = "Debian ${pins.root.suite}, ${toString (builtins.length pins.root.packages)} packages";
+          inputs = [
+            {
+              kind = "tree";
+              owner = "Debian";
+              path = root;
+              prefix = "";
+            }
+          ];
+        };
+        venv = {
+          comment = "virtual environment and data folders";
+          inputs = [ skeleton ];
+        };
+        gateway = {
+          comment = "the gateway, ${toString (builtins.length gatewayWheels)} wheels";
+          venv = gatewayVenv;
+          inputs = [
+            {
+              kind = "literal";
+              owner = "pycomfy";
+              members = skeletons.environment gatewayVenv.prefix;
+            }
+          ]
+          ++ map wheelInput gatewayWheels
+          ++ [ gateway ];
+        };
+        comfyui = {
+          comment = "ComfyUI ${lock.comfyui.version}";
+          inputs = [ comfyui ];
+        };
+        workflow = {
+          comment = "workflow ${lock.name}";
+          inputs = files;
+        };
+      };
+
+      # One is named, several are counted.
+      list =
+        names: kind:
+        if builtins.length names == 1 then
+          builtins.head names
+        else
+          "${toString (builtins.length names)} ${kind}";
+      contents =
+        {
+          name,
+          wheels ? [ ],
+          packs ? [ ],
+        }:
+        if wheels != [ ] then
+          {
+            comment = list (map (w: "${w.name} ${w.version}") wheels) "wheels";
+            size = sum (map (w: w.size) wheels);
+            inputs = map wheelInput wheels;
+          }
+        else if packs != [ ] then
+          {
+            comment = list (map (p: "node pack ${p.name}") packs) "node packs";
+            inputs = map packInput packs;
+          }
+        else
+          everywhere.${name};
     in
-    [
-      (layer {
-        name = "root";
-        comment = "Debian ${pins.root.suite}, ${toString (builtins.length pins.root.packages)} packages";
-        inputs = [
-          {
-            kind = "tree";
-            owner = "Debian";
-            path = root;
-            prefix = "";
-          }
-        ];
-      })
-      (layer {
-        name = "venv";
-        comment = "virtual environment and data folders";
-        inputs = [ skeleton ];
-      })
-    ]
-    ++ map (
-      w:
-      layer {
-        inherit (w) name size;
-        comment = "${w.name} ${w.version}";
-        inputs = [ (wheelInput w) ];
+    map (l: mkLayer ({ inherit venv; } // contents l // { inherit (l) name; })) (
+      import ./order.nix {
+        inherit (pins) wheels;
+        inherit (lock) packs;
       }
-    ) large
-    ++ some small (layer {
-      name = "wheels";
-      comment = "${toString (builtins.length small)} wheels";
-      # Their bytecode, not their size, is what takes time: start early.
-      size = 512 * mib + sum (map (w: w.size) small);
-      inputs = map wheelInput small;
-    })
-    ++ [
-      (layer {
-        name = "comfyui";
-        comment = "ComfyUI ${lock.comfyui.version}";
-        inputs = [ comfyui ];
-      })
-    ]
-    ++ map (
-      p:
-      layer {
-        name = "pack-${p.name}";
-        comment = "node pack ${p.name}";
-        inputs = [ (packInput p) ];
-      }
-    ) ownPacks
-    ++ some otherPacks (layer {
-      name = "packs";
-      comment = "${toString (builtins.length otherPacks)} more node packs";
-      inputs = map packInput otherPacks;
-    })
-    ++ [
-      (mkLayer gatewayVenv {
-        name = "gateway";
-        comment = "the gateway, ${toString (builtins.length gatewayWheels)} wheels";
-        inputs = [
-          {
-            kind = "literal";
-            owner = "pycomfy";
-            members = skeletons.environment gatewayVenv.prefix;
-          }
-        ]
-        ++ map wheelInput gatewayWheels
-        ++ [ gateway ];
-      })
-      (layer {
-        name = "workflow";
-        comment = "workflow ${lock.name}";
-        inputs = files;
-      })
-    ];
+    );
 }

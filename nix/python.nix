@@ -17,6 +17,31 @@ let
     # A change to a test, or a file that Python left behind, must not rebuild anything.
     filter = path: type: type == "regular" && builtins.match ".*/(test_[^/]*|conftest\\.py|[^/]*\\.pyc)" path == null;
   };
+
+  # A builder that looks for bytecode of modules below `cache`.
+  start = cache: script: {
+    inherit (machine) system;
+    # `lib64/ld-linux…` is an absolute symlink, hence the loader's real place.
+    builder = loader;
+    args = [
+      "--library-path"
+      libraries
+      python'
+      # Not -I: the builders are modules that import one another from the script's folder.
+      "-E"
+      "-s"
+      "-S"
+      "-B"
+      "-X"
+      "pycache_prefix=${cache}"
+      "${builders}/${script}"
+    ];
+  };
+
+  # Debian's Python compiles its library at each start, which takes longer than many a layer.
+  bytecode = derivation (
+    { name = "builders-bytecode"; } // start (builtins.placeholder "out") "precompile.py"
+  );
 in
 {
   inherit machines machine;
@@ -44,23 +69,10 @@ in
     derivation (
       {
         inherit name;
-        inherit (machine) system;
-        # `lib64/ld-linux…` is an absolute symlink, hence the loader's real place.
-        builder = loader;
-        args = [
-          "--library-path"
-          libraries
-          python'
-          # Not -I: the builders are modules that import one another from the script's folder.
-          "-E"
-          "-s"
-          "-S"
-          "-B"
-          "${builders}/${script}"
-        ];
         spec = builtins.toJSON spec;
         passAsFile = [ "spec" ];
       }
+      // start bytecode script
       // (
         if file != null then
           {
