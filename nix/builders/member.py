@@ -147,14 +147,15 @@ def arrange(members: Iterable[Member]) -> list[Member]:
             placed[member.path] = member
         elif not (other.is_folder and member.is_folder) and not _same(other, member):
             raise Refused(f"{other.owner} and {member.owner} both ship {member.path}, with different contents")
-        for parent in _parents(member.path):
+        for parent in parents(member.path):
             there = placed.setdefault(parent, Member(parent, ""))
             if not there.is_folder:
                 raise Refused(f"{there.owner} ships {parent} as a file, {member.owner} as a folder")
     return [placed[path] for path in sorted(placed)]
 
 
-def _parents(path: str) -> Iterator[str]:
+def parents(path: str) -> Iterator[str]:
+    """The folders that `path` is in, the innermost first."""
     while path := posixpath.dirname(path):
         yield path
 

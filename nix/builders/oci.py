@@ -7,11 +7,12 @@ The specification:
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from derivation import output, specification
-from member import Refused
+from member import Refused, parents
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -20,7 +21,9 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def read_layers(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each layer with its digest and size. Raises `Refused` if two of them hold different files at one path."""
+    """Each layer with its digest and size.
+
+    Raises `Refused` if two of them hold different files at one path, or one a file where another has a folder."""
     seen: dict[str, list[str]] = {}
     read = []
     for layer in layers:
@@ -30,7 +33,21 @@ def read_layers(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if other[1] != sha256:
                 raise Refused(f"{other[0]} and {owner} both ship {path}, with different contents")
         read.append({**layer, **made, "comment": layer["comment"]})
+    for path in sorted(seen.keys() & folders_of(seen)):
+        inside = next(owner for other, (owner, _) in seen.items() if other.startswith(f"{path}/"))
+        raise Refused(f"{seen[path][0]} ships {path} as a file, {inside} as a folder")
     return read
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """The folders that files at `paths` are in, at any depth."""
+    folders: set[str] = set()
+    for path in paths:
+        for parent in parents(path):
+            if parent in folders:
+                break
+            folders.add(parent)
+    return folders
 
 
 def image_config(spec: dict[str, Any], layers: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Compiles the builders, and the modules that they import, once for all of them: Debian's Python comes without bytecode.
+"""Compiles the builders, and the modules that they import, once for all: Debian's Python comes without bytecode.
 
-Without `spec`. Python is started with the output as its `pycache_prefix`, as every other builder is later; what it finds
-there is never compared with the source, as neither changes in the Nix store.
+There is no `spec`. Python is started with the output as its `pycache_prefix`, and so is every builder later. What they
+find there is never compared with the source: neither changes in the Nix store.
 """
 
 import importlib

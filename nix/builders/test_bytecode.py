@@ -68,14 +68,15 @@ class BytecodeTest(unittest.TestCase):
             with self.subTest(source[:20]):
                 self.assertIsNone(compile_source(source, "x.py"))
 
-    def test_members_get_theirs_beside_them_and_shipped_ones_are_left_out(self) -> None:
+    def test_members_get_theirs_beside_them_except_in_tests_and_shipped_ones_are_left_out(self) -> None:
         members = [
             Member("a/x.py", "o", Text(b"1")),
             Member("a/__pycache__/x.cpython-39.pyc", "o", Text(b"?")),
             Member("a/y.txt", "o", Text(b"")),
+            Member("a/tests/test_x.py", "o", Text(b"2")),
         ]
         got = {m.path: m for m in with_bytecode(members)}
-        self.assertEqual(set(got), {"a/x.py", "a/y.txt", cache_path("a/x.py")})
+        self.assertEqual(set(got), {"a/x.py", "a/y.txt", cache_path("a/x.py"), "a/tests/test_x.py"})
         content = got["a/x.py"].content
         assert content is not None
         self.assertEqual(read(content), b"1")

@@ -146,6 +146,13 @@ class ImageTest(LayerCase):
         with self.assertRaisesRegex(Refused, "one and two both ship a"):
             oci.write_layout(self.spec("one", "two"), self.folder / "oci")
 
+    def test_a_file_in_one_layer_that_is_a_folder_in_another_is_refused_by_name(self) -> None:
+        for names, paths in ((("one", "two"), ("a/b", "a/b/c/d")), (("three", "four"), ("a/b/c/d", "a/b"))):
+            for name, path in zip(names, paths, strict=True):
+                self.text_layer(name, path, "")
+            with self.subTest(names), self.assertRaisesRegex(Refused, "ships a/b as a file, (two|three) as a folder"):
+                oci.write_layout(self.spec(*names), self.folder / "oci")
+
     def test_layers_that_ship_one_path_with_equal_bytes_are_one_image(self) -> None:
         self.text_layer("one", "a", "1")
         self.text_layer("two", "a", "1")

@@ -230,7 +230,7 @@ def test_local_packs_and_wheels_of_the_folder_need_no_step_before(
     (folder / "pycomfy.lock").write_text(render_lock(lock))
     made = image_of(there.settings, repository, folder)
     assert made.endswith("-oci-small-amd64"), made
-    assert read_layout(root_store.local_path(made)).layer_names[-3] == "pack-greeter"
+    assert read_layout(root_store.local_path(made)).layer_names[-2] == "pack-greeter"
     (folder / "greeter" / "__init__.py").write_text("changed = True\n")
     assert "pycomfy.lock: greeter has changed since: `pycomfy lock`" in image_of(there.settings, repository, folder)
 

@@ -21,7 +21,7 @@ from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.support.command_line import Outcome, call
-from tests.support.nix_projects import WORKFLOW, Workshop, names_in
+from tests.support.nix_projects import WORKFLOW, Workshop, names_in_buckets
 from tests.support.package_index import serve
 
 
@@ -50,7 +50,7 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     done = build(workshop, local)
     assert done.status == 0, done.err
     made = done.json()
-    assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in(Path(made["oci"]), "wheels")
+    assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in_buckets(Path(made["oci"]))
     paths = Paths(workshop.folder / "home", workshop.folder / "home" / "cache")
     (need,) = package_requisites(local, "linux/amd64")
     assert find_archive(paths).find(need.output) is not None

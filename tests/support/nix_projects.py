@@ -138,6 +138,18 @@ def names_in(oci: Path, layer: str) -> dict[str, tarfile.TarInfo]:
         return {entry.name: entry for entry in tar}
 
 
+def names_in_buckets(oci: Path) -> dict[str, tarfile.TarInfo]:
+    """The entries of all layers of small wheels, by name."""
+    buckets = [name for name in read_layout(oci).layer_names if name.startswith("wheels-")]
+    return {name: entry for bucket in buckets for name, entry in names_in(oci, bucket).items()}
+
+
+def bucket_of(wheel: str) -> str:
+    """The name of the layer that a small wheel of this name is in."""
+    number = int(hashlib.sha256(wheel.encode()).hexdigest()[0], 16) // 2
+    return f"wheels-{2 * number:x}{2 * number + 1:x}"
+
+
 def requisites(settings: NixSettings, path: str) -> list[str]:
     """A store path, and all that it refers to."""
     command = settings.command("nix-store", "--query", "--requisites", path)
