@@ -91,11 +91,11 @@ def test_a_difference_is_explained_down_to_the_byte(built: BuiltVersion, paths: 
         path.unlink()
     result = verify(Workspace(paths), VerifyRequest("small@1"))
     layer, config, manifest = result.differences
-    assert layer.what == "layer 6 (pack-greeter)"
+    assert layer.what == "layer 7 (pack-greeter)"
     place = "opt/ComfyUI/custom_nodes/greeter/text.txt"
     assert layer.why == (f"{place}: from byte 3 on: {b'falsif'.hex()} → {b'verify'.hex()}",)
     assert (config.what, manifest.what) == ("config", "manifest")
-    assert config.why[0].startswith("rootfs.diff_ids[5]: ")
+    assert config.why[0].startswith("rootfs.diff_ids[6]: ")
     if shutil.which("diffoscope"):
         assert "+to verify" in layer.report
 

@@ -109,7 +109,7 @@ def judge_storage(used: EngineInspection) -> Finding:
         "native_overlay_diff": used.overlay_native,
     }
     if used.driver == "vfs":
-        details = "An image of 8 GB with 25 layers takes more than 100 GB, and as long to load."
+        details = "An image of 8 GB with 41 layers takes more than 200 GB, and as long to load."
         fix = "use the driver overlay (storage.conf); a rootless engine may need fuse-overlayfs"
         return STORAGE.warning("vfs, which copies every layer whole", details=details, fix=fix, facts=facts)
     if used.overlay_native is False:
