@@ -1,8 +1,8 @@
 """Building the example's image, beside the same content built by a Dockerfile with `uv pip install` through Buildah.
 
 Both start when everything is fetched: pycomfy from wheels in a Nix store without layers, the Dockerfile from the same
-wheels in a folder and the same Debian root as its base image. Both compile bytecode. Needs about 40 GB of disk, and
-to be root.
+wheels in a folder and the same Debian root as its base image. Both compile bytecode; pycomfy does not in folders
+`tests`, a quarter of that work. Needs about 40 GB of disk, and to be root.
 """
 
 import os
