@@ -8,16 +8,50 @@
 let
   machine = (import ./machines.nix).${platform};
 
-  # bootstrap.json: { name, url, sha256, size }
+  # bootstrap.json: { name, url, sha256, size, programs }; of each program the folder in the package, and its hash.
   pin = builtins.fromJSON (builtins.readFile ./bootstrap.json);
+  pinned = pin.programs.${platform};
   package = derivation {
-    name = "seven-zip";
+    name = "seven-zip-package";
     system = "builtin";
     builder = "builtin:unpack-channel";
     src = import <nix/fetchurl.nix> { inherit (pin) name url sha256; };
     channelName = "seven-zip";
   };
-  sevenZip = "${package}/seven-zip/${machine.sevenZip}";
+  folder = "${package}/seven-zip/${pinned.folder}";
+  # The program takes itself and its licence out of the package, which is ten times as large. What comes out is fixed
+  # by its hash: an archive has this, and then nothing of the above is fetched or run.
+  program = derivation {
+    name = "seven-zip";
+    inherit (machine) system;
+    builder = "${folder}/7zzs";
+    args = quiet "x" ++ [
+      "-o${builtins.placeholder "out"}"
+      (derivation {
+        name = "seven-zip.tar";
+        inherit (machine) system;
+        builder = "${folder}/7zzs";
+        args = quiet "a" ++ [
+          "-ttar"
+          (builtins.placeholder "out")
+          "${folder}/7zzs"
+          "${folder}/License.txt"
+        ];
+      })
+    ];
+    outputHashMode = "recursive";
+    outputHashAlgo = "sha256";
+    outputHash = pinned.tree;
+  };
+  sevenZip = "${program}/7zzs";
+
+  # Its arguments for a command that prints nothing but errors.
+  quiet = command: [
+    command
+    "-y"
+    "-bso0"
+    "-bsp0"
+  ];
 
   # `command` is 7-Zip's: x with folders, e without. It opens several `archives` at once, patterns too.
   open =
@@ -32,11 +66,7 @@ let
       inherit name;
       inherit (machine) system;
       builder = sevenZip;
-      args = [
-        command
-        "-y"
-        "-bso0" # nothing but errors
-        "-bsp0"
+      args = quiet command ++ [
         (if renamed then "-aou" else "-aoa")
         "-o${builtins.placeholder "out"}"
         "-an"
@@ -88,7 +118,7 @@ let
   };
 in
 {
-  inherit package sevenZip;
+  inherit program sevenZip;
   inherit (machine) system;
 
   # The program to start, and what comes before the script in its arguments.

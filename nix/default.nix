@@ -156,8 +156,11 @@ in
     ++ map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ])
     ++ map wheels.wheel ((pinsOf target).wheels ++ (pinsOf target).gateway or [ ]);
 
-  # What wheels are built from that no index has. While the wheels are there, or in a cache, it is not needed.
-  ingredients = builtins.concatMap wheels.ingredients (pinsOf target).wheels;
+  # What root filesystems are made of, and wheels that no index has. While these are there, or in a cache, it is not
+  # needed.
+  ingredients =
+    builtins.concatMap (p: roots.ingredients (pinsOf p).root) (if host == target then [ host ] else [ host target ])
+    ++ builtins.concatMap wheels.ingredients (pinsOf target).wheels;
 
   layers = map (l: l.drv) layers;
 

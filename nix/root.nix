@@ -49,8 +49,8 @@ let
     };
 in
 {
-  # What a root is made of, for an archive: the program that opens packages, and the packages.
-  ingredients = root: [ bootstrap.package.src ] ++ map (d: d.path) (debs host.root ++ debs root);
+  # What a root is made of: the program that opens packages, and the packages.
+  ingredients = root: [ bootstrap.program ] ++ map (d: d.path) (debs root);
 
   tree = platform: unpack "debian-root-${arch platform}";
 

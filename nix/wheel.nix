@@ -77,7 +77,12 @@ rec {
     if w ? built then
       [ (sourceOf w.built.source) ]
       ++ map fetch.wheel (recipeOf w).built.requires
-      ++ (if w.built.compiler or false then [ (rootOf (machineOf w) true) ] else [ ])
+      ++ (
+        if w.built.compiler or false then
+          [ (rootOf (machineOf w) true) ] ++ roots.ingredients (machineOf w).pins.compilers
+        else
+          [ ]
+      )
     else
       [ ];
 }

@@ -22,7 +22,7 @@ from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import PlatformName, find_platform
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel
 from pycomfy.core.nix.derivation import find_reaching_out
-from pycomfy.core.nix.lock_outputs import list_requisites, package_requisites
+from pycomfy.core.nix.lock_outputs import deb_requisite, list_requisites, package_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import FileSource, TreeSource
@@ -196,7 +196,20 @@ def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
 
 
 def _make_root(workspace: Workspace, root: Root, platform: PlatformName, out: Path) -> None:
-    make_root(root, platform, out, workspace.paths)
+    """Make the folder `out` a root filesystem. Packages that are archived are taken from there."""
+    archive, cache = workspace.archive, workspace.paths.cache
+    with temporary_folder(cache / "projects", "packages-") as folder:
+        taken: dict[str, Path] = {}
+        for package in root.packages:
+            output, file = deb_requisite(root, package).output, folder / package.sha256
+            if is_kept(package.sha256, cache) or not archive.has(output):
+                continue
+            try:
+                archive.take(output, file)
+                taken[package.sha256] = file
+            except HashMismatch as e:
+                operation.report(f"note: {e.what}: fetched instead")
+        make_root(root, platform, out, workspace.paths, taken)
 
 
 def take_or_make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:

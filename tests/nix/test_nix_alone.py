@@ -1,5 +1,6 @@
 """Nix alone, in a store that has nothing yet: one command makes the recorded image of a clone, and of an archive."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,15 +18,17 @@ from pycomfy.adapters.nix.resources import NPM_REGISTRY, read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.schema import Lock, Pack, Root
-from pycomfy.core.nix.lock_outputs import root_requisite
+from pycomfy.core.lockfile.schema import DebianPackage, Lock, Pack, Root
+from pycomfy.core.nix.bootstrap import find_bootstrap
+from pycomfy.core.nix.lock_outputs import list_requisites, root_requisite
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.errors import PycomfyError
-from pycomfy.services.archive.archive import fill_version
+from pycomfy.services.archive.archive import fill, fill_version, status
 from pycomfy.services.carried import carry_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
 from pycomfy.services.workspace import Workspace
-from tests.support.data_folders import new_paths
+from tests.support.archived_versions import run_cut_off
+from tests.support.data_folders import new_paths, share_downloads
 from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
 from tests.support.other_nix import Nix, debian_nix, own_nix
@@ -50,7 +53,12 @@ class Version:
     workspace: Workspace
     lock: Lock
     flake: str
+    commit: str
     digests: dict[str, str]
+
+    @property
+    def pins(self) -> tuple[DebianPackage, ...]:
+        return self.lock.platforms[host_platform()].root.packages
 
 
 @pytest.fixture
@@ -58,6 +66,7 @@ def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
     """One of a folder with a program and a link, a local repository with a patch, and a wheel of a folder; of all that
     nothing is left but what travels."""
     workspace, base = Workspace(new_paths(tmp_path), workshop.settings), tmp_path / "work"
+    share_downloads(workspace.paths.cache)
     (base / "near" / "empty").mkdir(parents=True)
     (base / "near" / "__init__.py").write_text(f"# {tmp_path}\n")
     (base / "near" / "tool.sh").write_text("#!/bin/sh\n")
@@ -79,11 +88,12 @@ def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
     files = project_files(content, read_toolkit())
     with project_folder(workspace, files) as folder:
         made = realise(workspace, Project(folder, lock, host_platform(), base), log=tmp_path / "log")
-    workspace.versions.commit("small", files, created_at=NOW, message="first")
-    fill_version(workspace, lock, {host_platform()})
+    recorded, _ = workspace.versions.commit("small", files, created_at=NOW, message="first")
+    fill_version(workspace, lock, {host_platform()}, find_bootstrap(files))
     shutil.rmtree(base)
+    shutil.rmtree(workspace.paths.cache)
     flake = f"git+file://{workspace.versions.path}?ref=small#oci"
-    return Version(workspace, lock, flake, digests_of(made.oci))
+    return Version(workspace, lock, flake, recorded.commit, digests_of(made.oci))
 
 
 def digests_of(oci: Path) -> dict[str, str]:
@@ -129,11 +139,53 @@ def test_newer_nix_does_the_same(version: Version, empty: NixSettings, suite: st
     assert nix_build(empty, version.flake, nix=nix) == version.digests
 
 
-def test_without_a_network_the_archive_is_enough(version: Version, empty: NixSettings) -> None:
-    alone = ("unshare", "--net")
-    if subprocess.run([*alone, "true"], check=False).returncode != 0:
+@pytest.fixture
+def alone() -> tuple[str, ...]:
+    """The words before a command that has no network."""
+    words = ("unshare", "--net")
+    if subprocess.run([*words, "true"], check=False).returncode != 0:
         pytest.skip("this user may not cut the network")
-    with folder_url(version.workspace.archive.folder) as url:
+    return words
+
+
+def test_without_a_network_the_archive_is_enough(version: Version, empty: NixSettings, alone: tuple[str, ...]) -> None:
+    """It has what the root is made of, and not the root."""
+    archive = version.workspace.archive
+    root = root_requisite(version.lock, host_platform())
+    assert not archive.has(root.output) and archive.size() < sum(p.size for p in version.pins) + (8 << 20)
+    with folder_url(archive.folder) as url:
+        settings = replace(empty, substituters=(url,))
+        options = ("--option", "substitute", "true")
+        assert nix_build(settings, version.flake, *options, nix=own_nix(), start=alone) == version.digests
+
+
+def test_pycomfy_restores_from_the_same_archive(version: Version, empty: NixSettings, alone: tuple[str, ...]) -> None:
+    """The command unpacks the archived packages itself: there is neither a network nor a cache of downloads."""
+    empty.local_path("/nix").mkdir()
+    done = run_cut_off(version.workspace.paths, empty, "restore", "small", "--offline")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["manifest_digest"] == version.digests["image"]
+
+
+def test_where_a_package_is_gone_the_archive_has_the_root_itself(
+    version: Version, empty: NixSettings, alone: tuple[str, ...]
+) -> None:
+    archive, lock = version.workspace.archive, version.lock
+    bootstrap = find_bootstrap(version.workspace.versions.read_files(version.commit))
+    root = root_requisite(lock, host_platform())
+    assert [r for r in list_requisites(lock, bootstrap=bootstrap) if not archive.has(r.output)] == [
+        root_requisite(lock, host_platform(), bootstrap)
+    ]
+    package = next(r for r in list_requisites(lock, bootstrap=bootstrap) if r.output.name == "bash.deb")
+    info = archive.find(package.output)
+    assert info is not None
+    archive.nar_of(info).unlink()
+    (missing,) = status(version.workspace).missing[-1:]
+    assert (missing.title, missing.in_store) == (package.title, False)
+    filled = fill(version.workspace)
+    assert (filled.added, filled.absent, status(version.workspace).missing) == (1, (), ())
+    assert archive.has(root.output)
+    with folder_url(archive.folder) as url:
         settings = replace(empty, substituters=(url,))
         options = ("--option", "substitute", "true")
         assert nix_build(settings, version.flake, *options, nix=own_nix(), start=alone) == version.digests

@@ -15,11 +15,14 @@ from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
+from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.python.nix_build import build_recipe
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, WheelBuild
+from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.narinfo import narinfo_name
+from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.url import UrlSource
@@ -28,7 +31,7 @@ from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import build_and_record, new_paths
-from tests.support.nix_projects import Workshop
+from tests.support.nix_projects import WORKFLOW, Workshop
 
 # A build backend of its own: a wheel whose module says what the build could see of the world.
 BACKEND = """
@@ -175,10 +178,11 @@ def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, ot
     project = workshop.project(lock)
     named = [*evaluate(workshop.settings, BuildTarget(project, "sources", "linux/amd64")).outputs]
     named += evaluate(workshop.settings, BuildTarget(project, "ingredients", "linux/amd64")).outputs
-    needs = list_requisites(lock)
+    bootstrap = find_bootstrap(project_files(ProjectContent(lock, WORKFLOW), read_toolkit()))
+    needs = list_requisites(lock, bootstrap=bootstrap)
     assert {need.path for need in needs} == set(named)
     assert {need.path for need in needs if need.build_only} == {p for need in needs for p in need.built_from}
-    assert len([need for need in needs if need.build_only]) == 4
+    assert len([need for need in needs if need.build_only and need.role != "package"]) == 4
 
 
 def test_an_image_for_another_platform_has_what_was_built_here(workshop: Workshop, root: Root, arm_root: Root) -> None:

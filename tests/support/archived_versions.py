@@ -32,6 +32,20 @@ def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
     return workshop.lock({"linux/amd64": root}, wheels, [workshop.pack("greeter", source)])
 
 
+def run_cut_off(paths: Paths, nix: NixSettings, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command without a network, from which this machine's own store is out of reach, too."""
+    assert nix.store is not None
+    command = [sys.executable, "-m", "pycomfy", *arguments, "--json"]
+    return subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-c", _CUT_OFF, nix.store / "nix", *command],
+        cwd=ROOT,
+        env={**os.environ, "PYCOMFY_HOME": str(paths.data)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
 @dataclass(frozen=True)
 class ArchivedVersions:
     """Two versions in the data folder `paths`, with an archive; `nix` has a Nix store that does not have them."""
@@ -48,17 +62,8 @@ class ArchivedVersions:
         return RestoreRequest(reference, offline=True)
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """A command without a network, from which this machine's own store is out of reach, too."""
-        command = [sys.executable, "-m", "pycomfy", *arguments, "--json"]
-        assert self.nix.store is not None
-        return subprocess.run(
-            ["unshare", "--net", "--mount", "sh", "-c", _CUT_OFF, self.nix.store / "nix", *command],
-            cwd=ROOT,
-            env={**os.environ, "PYCOMFY_HOME": str(self.paths.data)},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        """See `run_cut_off`."""
+        return run_cut_off(self.paths, self.nix, *arguments)
 
     def copied(self, folder: Path, nix: NixSettings) -> "ArchivedVersions":
         """The same in `folder` with another store, to do with as one likes."""

@@ -13,6 +13,7 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.adapters.versions.version import Version
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.realise import host_platform
@@ -46,7 +47,7 @@ def build_and_record(
     versions.add_image(version.tree, describe(image))
     index(Workspace(paths))
     if archive:
-        fill_version(Workspace(paths, workshop.settings), lock, {platform})
+        fill_version(Workspace(paths, workshop.settings), lock, {platform}, find_bootstrap(files))
     return BuiltVersion(version, image, lock)
 
 

@@ -6,16 +6,18 @@ from pycomfy.adapters.versions.git import DamagedRepository
 from pycomfy.adapters.versions.repository import Report, VersionsRepository
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, parse_lock
+from pycomfy.core.nix.bootstrap import BOOTSTRAP, Bootstrap, find_bootstrap
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadLock
 
 
 @dataclass(frozen=True)
 class LockedVersions:
-    """A lock, the `labels` of the versions that have it, as `NAME@3` (a commit's first digits where no branch numbers
-    it), and the platforms that any of them was built for."""
+    """A lock and its project's `bootstrap`, the `labels` of the versions that have them, as `NAME@3` (a commit's first
+    digits where no branch numbers it), and the platforms that any of them was built for."""
 
     lock: Lock
+    bootstrap: Bootstrap | None
     labels: tuple[str, ...]
     platforms: frozenset[PlatformName]
 
@@ -24,19 +26,19 @@ def list_locks(versions: VersionsRepository, report: Report | None = None) -> li
     """Return every lock of every version, each once. Calls `report` for each that cannot be read; without it, raises
     `BadLock` or `DamagedRepository`: what those versions need must not look superfluous."""
     commits = versions.commits(report)
-    blobs = versions.bare.blob_ids([f"{commit}:{LOCK}" for commit in commits])
+    blobs = versions.bare.blob_ids([f"{commit}:{path}" for commit in commits for path in (LOCK, BOOTSTRAP)])
     texts = versions.bare.read_blobs(list(blobs.values()))
     labels = _list_labels(versions, report)
     images = versions.all_images(set(commits.values()))
-    groups: dict[str, list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for commit in commits:
         blob = blobs.get(f"{commit}:{LOCK}", "")
         if blob not in texts:
             _check_absent(versions, commit, labels.get(commit, commit[:12]), report)
             continue
-        groups.setdefault(blob, []).append(commit)
+        groups.setdefault((blob, blobs.get(f"{commit}:{BOOTSTRAP}", "")), []).append(commit)
     found = []
-    for blob, group in groups.items():
+    for (blob, bootstrap), group in groups.items():
         names = tuple(labels.get(commit, commit[:12]) for commit in reversed(group))
         try:
             lock = _parse(texts[blob], labels.get(group[0], group[0]))
@@ -46,7 +48,7 @@ def list_locks(versions: VersionsRepository, report: Report | None = None) -> li
             report(e)
         else:
             built = frozenset(platform for commit in group for platform in images.get(commits[commit], ()))
-            found.append(LockedVersions(lock, names, built))
+            found.append(LockedVersions(lock, find_bootstrap({BOOTSTRAP: texts.get(bootstrap, b"")}), names, built))
     return found
 
 

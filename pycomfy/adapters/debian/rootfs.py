@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -68,12 +68,18 @@ def make_browser(browser: DebianPackages, platform: PlatformName, paths: Paths) 
     return folder
 
 
-def make_root(root: Root, platform: PlatformName, out: Path, paths: Paths) -> None:
-    """Unpack a pinned root to `out`, which must not exist yet; on failure nothing is left of it.
+def make_root(
+    root: Root, platform: PlatformName, out: Path, paths: Paths, there: Mapping[str, Path] | None = None
+) -> None:
+    """Unpack a pinned root to `out`, which must not exist yet; on failure nothing is left of it. Packages that are
+    `there`, by their hash, are not fetched.
 
     The tree is not hashed: whoever puts it into a store compares. Raises `NetworkError`, `HashMismatch`, `NoSpace`.
     """
-    _unpack(root.packages, _fetch(root.packages, root.archives, paths), out, f"Unpack Debian ({platform})")
+    files = dict(there or {})
+    absent = [package for package in root.packages if package.sha256 not in files]
+    files |= zip([package.sha256 for package in absent], _fetch(absent, root.archives, paths), strict=True)
+    _unpack(root.packages, [files[p.sha256] for p in root.packages], out, f"Unpack Debian ({platform})")
 
 
 def _fetch(

@@ -154,6 +154,16 @@ def is_kept(sha256: str, cache: Path) -> bool:
     return kept_path(sha256, cache).is_file()
 
 
+def find_kept(sha256: str, cache: Path) -> Path | None:
+    """Return the file with that hash if the cache has it, whole."""
+    path = kept_path(sha256, cache)
+    try:
+        with path.open("rb") as f:
+            return path if hashlib.file_digest(f, "sha256").hexdigest() == sha256 else None
+    except OSError:
+        return None
+
+
 def read(url: str, *, limit: int, tries: int = MAX_TRIES) -> bytes:
     """Return a small file that nobody has hashed, such as a signed index: at most `limit` bytes. Raises
     `NetworkError`."""

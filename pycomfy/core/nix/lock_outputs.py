@@ -8,20 +8,22 @@ from typing import Literal
 from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import Lock, ModelFile, Root, Wheel
+from pycomfy.core.lockfile.schema import DebianPackage, DebianPackages, Lock, ModelFile, Root, Wheel
+from pycomfy.core.nix.bootstrap import Bootstrap
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import LockSource
 
-Role = Literal["comfyui", "pack", "debian", "wheel", "model", "source"]
+Role = Literal["comfyui", "pack", "debian", "package", "wheel", "model", "source"]
 
 
 @dataclass(frozen=True)
 class Requisite:
     """One fixed output. `title` and `origin` describe it for a person; `size` is in bytes, None if not known.
 
-    `built_from` are the paths of the requisites of a wheel that was built. One that is `build_only` is needed for that
-    alone.
+    `built_from` are the paths of the requisites that it can be made of where it is missing, if it can. One that is
+    `build_only` is needed for that alone. What is `derived` is made in seconds, so nobody keeps it beside what it is
+    made of.
     """
 
     role: Role
@@ -31,6 +33,7 @@ class Requisite:
     size: int | None = None
     built_from: tuple[str, ...] = ()
     build_only: bool = False
+    derived: bool = False
 
     @property
     def path(self) -> str:
@@ -39,22 +42,26 @@ class Requisite:
 
 
 def list_requisites(
-    lock: Lock, platforms: Iterable[PlatformName] | None = None, builder: PlatformName | None = None
+    lock: Lock,
+    platforms: Iterable[PlatformName] | None = None,
+    builder: PlatformName | None = None,
+    bootstrap: Bootstrap | None = None,
 ) -> tuple[Requisite, ...]:
     """Return the requisites of images for these platforms, each path once; None means all locked platforms.
 
     The platform of the machine that builds, `builder`, adds its Debian root filesystem, which runs the builders, and
     what it builds wheels from that are for every platform: none of its other wheels. Platforms that are not locked are
-    left out.
+    left out. The project's `bootstrap` adds what root filesystems are made of.
     """
     selected = [p for p in sorted(lock.platforms) if platforms is None or p in set(platforms)]
     roots = sorted({*selected, *([builder] if builder in lock.platforms else [])})
     found = [_of_source("comfyui", COMFYUI, lock.comfyui.source)]
     found += [_of_source("pack", pack.name, pack.source) for pack in lock.packs]
-    found += [root_requisite(lock, platform) for platform in roots]
+    found += [root_requisite(lock, platform, bootstrap) for platform in roots]
     found += [requisite for platform in selected for requisite in wheel_requisites(lock, platform)]
     paths = {requisite.path for requisite in found}
-    inputs = [requisite for platform in roots for requisite in wheel_build_requisites(lock, platform, paths)]
+    inputs = [requisite for platform in roots for requisite in wheel_build_requisites(lock, platform, paths, bootstrap)]
+    inputs += [r for platform in roots for r in _root_ingredients(lock.platforms[platform].root, platform, bootstrap)]
     found += [requisite for requisite in inputs if requisite.path not in paths]
     unique: dict[str, Requisite] = {}
     for requisite in found:
@@ -64,25 +71,39 @@ def list_requisites(
 
 
 def filter_required(missing: Iterable[Requisite], requisites: Iterable[Requisite]) -> tuple[Requisite, ...]:
-    """Return those of the missing `requisites` without which the image cannot be built. A wheel is not required if all
-    requisites of its build exist, and these are not required if the wheel exists."""
-    absent = tuple(missing)
-    paths = {requisite.path for requisite in absent}
-    required = {path for requisite in requisites if requisite.path in paths for path in requisite.built_from}
-    return tuple(
-        requisite
-        for requisite in absent
-        if not (requisite.built_from and paths.isdisjoint(requisite.built_from))
-        and (not requisite.build_only or requisite.path in required)
-    )
+    """Return those of the missing `requisites` without which the image cannot be built. What can be made is not
+    required if all that it is made of exists or can be made, and that is not required if it exists."""
+    every = tuple(requisites)
+    given = tuple(missing)
+    absent = {requisite.path for requisite in given}
+    made_from = {requisite.path: requisite.built_from for requisite in every if requisite.built_from}
+    while makeable := {path for path in absent & made_from.keys() if absent.isdisjoint(made_from[path])}:
+        absent -= makeable
+    required = {requisite.path for requisite in every if not requisite.build_only} & absent
+    new = required
+    while new := {part for path in new for part in made_from.get(path, ())} & absent - required:
+        required |= new
+    return tuple(requisite for requisite in given if requisite.path in required)
 
 
-def root_requisite(lock: Lock, platform: PlatformName) -> Requisite:
+def root_requisite(lock: Lock, platform: PlatformName, bootstrap: Bootstrap | None = None) -> Requisite:
     """Return the Debian root filesystem of a platform. Raises `KeyError` for one that is not locked."""
-    root = lock.platforms[platform].root
-    name = f"debian-root-{platform.removeprefix('linux/')}"
-    origin = f"{len(root.packages)} Debian packages of {root.suite}"
-    return Requisite("debian", f"the Debian root filesystem for {platform}", _tree(name, root.tree), origin)
+    title = f"the Debian root filesystem for {platform}"
+    return _root("debian", "root", title, lock.platforms[platform].root, platform, bootstrap)
+
+
+def _root(
+    role: Role, kind: str, title: str, root: Root, platform: PlatformName, bootstrap: Bootstrap | None
+) -> Requisite:
+    parts = tuple(r.path for r in _root_ingredients(root, platform, bootstrap))
+    return Requisite(
+        role,
+        title,
+        _tree(f"debian-{kind}-{platform.removeprefix('linux/')}", root.tree),
+        f"{len(root.packages)} Debian packages of {root.suite}",
+        built_from=parts,
+        derived=bool(parts),
+    )
 
 
 def source_requisite(lock: Lock, pack: str | None = None) -> Requisite:
@@ -121,15 +142,22 @@ def gateway_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, .
     )
 
 
-def wheel_build_requisites(lock: Lock, platform: PlatformName, paths: Collection[str]) -> tuple[Requisite, ...]:
+def wheel_build_requisites(
+    lock: Lock, platform: PlatformName, paths: Collection[str], bootstrap: Bootstrap | None = None
+) -> tuple[Requisite, ...]:
     """Return what the wheels of a platform that were built are built from: sources, build requirements, a Debian root
-    filesystem with compilers. Only wheels that are among `paths` count."""
+    filesystem with compilers and what that is made of. Only wheels that are among `paths` count."""
     pins = lock.platforms[platform]
     wheels = [wheel for wheel in pins.wheels if _file(wheel.filename, wheel.sha256).path in paths]
-    return tuple(r for wheel in wheels for r in _wheel_build_requisites(wheel, pins.compilers, platform))
+    found = [r for wheel in wheels for r in _wheel_build_requisites(wheel, pins.compilers, platform, bootstrap)]
+    if pins.compilers is not None and any(wheel.built is not None and wheel.built.compiler for wheel in wheels):
+        found += _root_ingredients(pins.compilers, platform, bootstrap)
+    return tuple(found)
 
 
-def _wheel_build_requisites(wheel: Wheel, compilers: Root | None, platform: PlatformName) -> Iterator[Requisite]:
+def _wheel_build_requisites(
+    wheel: Wheel, compilers: Root | None, platform: PlatformName, bootstrap: Bootstrap | None = None
+) -> Iterator[Requisite]:
     if wheel.built is None:
         return
     label = f"{wheel.name} {wheel.version}"
@@ -139,10 +167,30 @@ def _wheel_build_requisites(wheel: Wheel, compilers: Root | None, platform: Plat
         title = f"{tool.name} {tool.version}, which builds {label}"
         yield Requisite("source", title, _file(tool.filename, tool.sha256), tool.url, tool.size, build_only=True)
     if wheel.built.compiler and compilers is not None:
-        name = f"debian-compilers-{platform.removeprefix('linux/')}"
         title = f"the Debian root filesystem with compilers for {platform}"
-        origin = f"{len(compilers.packages)} Debian packages of {compilers.suite}"
-        yield Requisite("source", title, _tree(name, compilers.tree), origin, build_only=True)
+        yield replace(_root("source", "compilers", title, compilers, platform, bootstrap), build_only=True)
+
+
+def _root_ingredients(root: Root, platform: PlatformName, bootstrap: Bootstrap | None) -> tuple[Requisite, ...]:
+    """Return the packages of a root filesystem, and the program that opens them; nothing without a program."""
+    if bootstrap is None or platform not in bootstrap.programs:
+        return ()
+    return (program_requisite(bootstrap, platform), *(deb_requisite(root, package) for package in root.packages))
+
+
+def deb_requisite(of: DebianPackages, package: DebianPackage) -> Requisite:
+    """Return a Debian package, which is one of those of `of`."""
+    (archive,) = of.archives[package.archive :][:1] or ("",)
+    output = _file(f"{package.name}.deb", package.sha256)
+    title, origin = f"Debian's {package.name} {package.version}", f"{archive}/{package.path}"
+    return Requisite("package", title, output, origin, package.size, build_only=True)
+
+
+def program_requisite(bootstrap: Bootstrap, platform: PlatformName) -> Requisite:
+    """Return the program that opens Debian's packages on a platform. Raises `KeyError` for one that has none."""
+    output = _tree("seven-zip", bootstrap.programs[platform].tree)
+    title = f"7-Zip for {platform}, which opens Debian's packages"
+    return Requisite("package", title, output, bootstrap.url, build_only=True)
 
 
 def model_requisite(model: ModelFile) -> Requisite:

@@ -7,27 +7,25 @@ from pathlib import Path
 from pycomfy import operation
 from pycomfy.adapters.archive.binary_cache import Archive, Removed
 from pycomfy.adapters.archive.integrity import Damage, check_archive
-from pycomfy.adapters.io.atomic_files import free_space, no_space, translate_disk_full
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, ModelFile
-from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
+from pycomfy.core.nix.bootstrap import Bootstrap
+from pycomfy.core.nix.lock_outputs import Requisite, list_requisites, model_requisite
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import FixedOutput, is_store_path
 from pycomfy.errors import NotFound, PycomfyError, raise_all
 from pycomfy.services.archive.completeness import (
     MissingSource,
-    SourceEntry,
     list_missing,
     list_outputs,
     list_version_requisites,
 )
+from pycomfy.services.archive.fill import FillResult, add_files, fill_requisites, fill_result
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
-
-MARGIN = 1 << 30
-"""Bytes that stay free on the archive's disk."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,6 @@ class ArchiveStatus(Result):
     models: ModelCount
 
 
-class FillResult(Result):
-    """How many store paths were added, and their bytes; `absent` are in neither the archive nor the Nix store."""
-
-    added: int
-    size: int
-    absent: tuple[SourceEntry, ...] = ()
-
-
 class ArchiveVerification(Result):
     """`paths` counts entries, `read` bytes; `repaired` counts those of `damage` that are whole again."""
 
@@ -77,17 +67,20 @@ class CollectResult(Result):
     dry_run: bool
 
 
-def fill_version(workspace: Workspace, lock: Lock, platforms: Collection[PlatformName]) -> FillResult:
-    """Archive what images of `lock` for these platforms are made of. Raises `NoSpace` before it begins, if there is
-    too little, and `HashMismatch` for a path that is damaged in the Nix store."""
-    return _fill(workspace, list_requisites(lock, platforms))
+def fill_version(
+    workspace: Workspace, lock: Lock, platforms: Collection[PlatformName], bootstrap: Bootstrap | None = None
+) -> FillResult:
+    """Archive what images of `lock` for these platforms are made of; `bootstrap` is the project's. Raises as
+    `fill_requisites`."""
+    return fill_requisites(workspace, list_requisites(lock, platforms, bootstrap=bootstrap), [bootstrap])
 
 
 def fill(workspace: Workspace, *, models: bool = False) -> FillResult:
     """Archive whatever the versions need and this machine has; with `models` their models too. Raises as
-    `fill_version`."""
+    `fill_requisites`."""
     needed = list_version_requisites(workspace)
-    filled = _fill(workspace, list({r.path: r for one in needed for r in one.requisites}.values()))
+    requisites = list({r.path: r for one in needed for r in one.requisites}.values())
+    filled = fill_requisites(workspace, requisites, [one.bootstrap for one in needed])
     if not models:
         return filled
     more = fill_models(workspace, [r for one in needed for r in one.models])
@@ -100,8 +93,8 @@ def fill_models(workspace: Workspace, models: Sequence[Requisite]) -> FillResult
     lacking = {r.path: r for r in models if not archive.has(r.output)}.values()
     found = {r: store.find(r.output.sha256.hex()) for r in lacking}
     # A model may be a link to a file of the user's on another disk.
-    added = _add(archive, [(r, path.resolve()) for r, path in found.items() if path is not None], "models")
-    return _result(added, [r for r, path in found.items() if path is None])
+    added = add_files(archive, [(r, path.resolve()) for r, path in found.items() if path is not None], "models")
+    return fill_result(added, [r for r, path in found.items() if path is None])
 
 
 def find_archived(workspace: Workspace, models: Iterable[ModelFile]) -> dict[str, Requisite]:
@@ -201,44 +194,3 @@ def collect_garbage(workspace: Workspace, *, dry: bool = False) -> CollectResult
             )
         removed = archive.remove_others(keep, dry=dry)
     return CollectResult(paths=removed.paths, size=removed.size, dry_run=dry)
-
-
-def _fill(workspace: Workspace, requisites: Sequence[Requisite]) -> FillResult:
-    archive = workspace.archive
-    lacking = [r for r in requisites if not archive.has(r.output)]
-    in_store = set(valid_paths(workspace.nix, [r.path for r in lacking])) if lacking else set()
-    found = [(r, workspace.nix.local_path(r.path)) for r in lacking if r.path in in_store]
-    added = _add(archive, found, "sources")
-    return _result(added, filter_required([r for r in lacking if r.path not in in_store], requisites))
-
-
-def _result(added: Sequence[int], absent: Iterable[Requisite]) -> FillResult:
-    entries = tuple(SourceEntry(r.path, r.title, r.origin) for r in absent)
-    return FillResult(added=len(added), size=sum(added), absent=entries)
-
-
-def _add(archive: Archive, found: Sequence[tuple[Requisite, Path]], what: str) -> list[int]:
-    """Put in the files and trees at these paths; return the size of each that was missing."""
-    sizes = [_size(path) for _, path in found]
-    if not found:
-        return []
-    _check_space(operation.original(archive.folder), sum(sizes))
-    if operation.is_dry_run():
-        return sizes
-    with operation.step(f"Archive the {what}", total=sum(sizes), unit="bytes") as task:
-        new = [archive.add(requisite.output, path, task.advance) for requisite, path in found]
-        task.note(f"{sum(new)} of {len(new)} were new")
-    return [size for size, added in zip(sizes, new, strict=True) if added]
-
-
-def _size(path: Path) -> int:
-    if path.is_dir() and not path.is_symlink():
-        return sum(p.lstat().st_size for p in path.rglob("*") if not p.is_dir() or p.is_symlink())
-    return path.lstat().st_size
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    if free_space(folder) < needed + MARGIN:
-        error = no_space(folder)
-        error.what = f"{error.what}; the sources take {needed / 1e9:.2f} GB more, and 1 GB is left free"
-        raise error

@@ -7,13 +7,15 @@ from pycomfy import operation
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
 from pycomfy.adapters.nix.resources import templates_folder
-from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.bundle.manifest import README, FileEntry, Manifest, render_manifest
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
+from pycomfy.core.nix.bootstrap import find_bootstrap
+from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadLock, NotFound, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.services.archive.completeness import SourceEntry
+from pycomfy.services.archive.fill import fill_requisites
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.versions.version_result import VersionResult
@@ -45,8 +47,12 @@ def export_bundle(
     """
     stored = find_recorded_version(workspace, reference)
     platforms = _platforms(stored, platform)
-    requisites, archive = list_requisites(stored.lock, platforms, host_platform()), workspace.archive
-    _fill_archive(workspace, stored, requisites, archive)
+    bootstrap, archive = find_bootstrap(stored.files), workspace.archive
+    requisites = list_requisites(stored.lock, platforms, host_platform(), bootstrap)
+    found = [archive.find(requisite.output) for requisite in requisites]
+    if None in found:
+        filled = fill_requisites(workspace, requisites, [bootstrap])
+        raise_all([_missing_source(source, stored.label) for source in filled.absent])
     infos = [info for requisite in requisites if (info := archive.find(requisite.output)) is not None]
     blobs = _find_models(workspace, stored) if models else {}
     contents = [
@@ -95,27 +101,10 @@ def _platforms(stored: RecordedVersion, platform: PlatformName | None) -> set[Pl
     return {p for p in stored.lock.platforms if p in built | {host_platform()}} if built else set(stored.lock.platforms)
 
 
-def _fill_archive(
-    workspace: Workspace, stored: RecordedVersion, requisites: tuple[Requisite, ...], archive: Archive
-) -> None:
-    missing = [requisite for requisite in requisites if archive.find(requisite.output) is None]
-    if not missing:
-        return
-    settings = workspace.nix
-    here = set(valid_paths(settings, [requisite.path for requisite in missing]))
-    lost = [requisite for requisite in missing if requisite.path not in here]
-    raise_all([_missing_source(requisite, stored.label) for requisite in filter_required(lost, requisites)])
-    missing = [requisite for requisite in missing if requisite.path in here]
-    total = sum(requisite.size or 0 for requisite in missing)
-    with operation.step("Archive missing sources", total=total, unit="bytes") as task:
-        for requisite in missing:
-            archive.add(requisite.output, settings.local_path(requisite.path), task.advance)
-
-
-def _missing_source(requisite: Requisite, label: str) -> NotFound:
+def _missing_source(source: SourceEntry, label: str) -> NotFound:
     return NotFound(
-        f"{requisite.title} cannot be exported: it is neither in the archive nor in this machine's Nix store",
-        where=f"{label}; it came from {requisite.origin}",
+        f"{source.title} cannot be exported: it is neither in the archive nor in this machine's Nix store",
+        where=f"{label}; it came from {source.origin}",
         fix=(
             suggest("archive pull", "from an archive that has it", url=Placeholder("URL")),
             suggest("restore", "downloads it again", reference=label),

@@ -13,6 +13,7 @@ from pycomfy.adapters.nix.nar_reader import NarDigest, NarHasher
 from pycomfy.adapters.versions.version import Version
 from pycomfy.core.bundle.manifest import FIX, README, FileEntry, Manifest
 from pycomfy.core.lockfile.schema import Lock, parse_lock
+from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.nix.store_path import FixedOutput
@@ -146,9 +147,10 @@ def _check_sources(
     found: dict[FixedOutput, tuple[Path, NarDigest]] = {}
     problems: list[PycomfyError] = []
     fix = "get the bundle again; if that does not help, do not trust its author"
-    requisites = list_requisites(lock, manifest.platforms)
+    bootstrap = find_bootstrap(unpacked.project)
+    requisites = list_requisites(lock, manifest.platforms, bootstrap=bootstrap)
     # What runs the builders on machines of other platforms may be there, too.
-    spare = [r for p in sorted(lock.platforms) for r in list_requisites(lock, manifest.platforms, p)]
+    spare = [r for p in sorted(lock.platforms) for r in list_requisites(lock, manifest.platforms, p, bootstrap)]
     spare = [requisite for requisite in dict.fromkeys(spare) if requisite not in requisites]
     missing: list[Requisite] = []
     for requisite in (*requisites, *spare):

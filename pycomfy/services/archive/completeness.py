@@ -7,6 +7,7 @@ from pycomfy import operation
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.archive.lock_index import list_locks
 from pycomfy.adapters.versions.repository import Report
+from pycomfy.core.nix.bootstrap import Bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.services.realise import host_platform
@@ -45,9 +46,11 @@ class MissingRequisite:
 
 @dataclass(frozen=True)
 class VersionRequisites:
-    """What some versions that share a lock need; `models` need not be in the archive."""
+    """What some versions that share a lock need; `models` need not be in the archive. `bootstrap` is their
+    project's."""
 
     versions: tuple[str, ...]
+    bootstrap: Bootstrap | None
     requisites: tuple[Requisite, ...]
     models: tuple[Requisite, ...]
 
@@ -59,7 +62,10 @@ def list_version_requisites(workspace: Workspace, report: Report = operation.rep
     return [
         VersionRequisites(
             locked.labels,
-            list_requisites(locked.lock, locked.platforms | host if locked.platforms else None),
+            locked.bootstrap,
+            list_requisites(
+                locked.lock, locked.platforms | host if locked.platforms else None, bootstrap=locked.bootstrap
+            ),
             model_requisites(locked.lock),
         )
         for locked in list_locks(workspace.versions, report)
@@ -87,6 +93,6 @@ def list_outputs(workspace: Workspace, report: Report | None = None) -> list[Fix
     found = (
         requisite
         for locked in list_locks(workspace.versions, report)
-        for requisite in (*list_requisites(locked.lock), *model_requisites(locked.lock))
+        for requisite in (*list_requisites(locked.lock, bootstrap=locked.bootstrap), *model_requisites(locked.lock))
     )
     return list({requisite.path: requisite.output for requisite in found}.values())

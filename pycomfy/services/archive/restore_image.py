@@ -9,7 +9,8 @@ from pycomfy.adapters.nix.build import evaluate
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import add_gc_root, valid_paths
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.nix.lock_outputs import list_requisites
+from pycomfy.core.nix.bootstrap import find_bootstrap
+from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.errors import BadLock, HashMismatch, suggest
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.restore_request import RestoreRequest
@@ -65,7 +66,7 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
         project = Project(folder, recorded.lock, platform, folder, offline=request.offline)
         made = _find_built(workspace, project)
         if made is None:
-            requisites = list_requisites(recorded.lock, {platform}, host_platform())
+            requisites = _list_requisites(recorded, platform)
             find_sources(workspace, requisites, request)
             copy_from_archive(workspace, requisites)
             made = realise(workspace, project, log=log)
@@ -108,7 +109,7 @@ def plan_image(workspace: Workspace, request: RestoreRequest) -> RestorePlan:
     report_missing_models(workspace, recorded)
     with project_folder(workspace, recorded.files) as folder:
         built = _find_built(workspace, Project(folder, recorded.lock, platform, folder, offline=request.offline))
-    requisites = list_requisites(recorded.lock, {platform}, host_platform())
+    requisites = _list_requisites(recorded, platform)
     if built is None:
         find_sources(workspace, requisites, replace(request, source=None))
     version, image = recorded.version, recorded.images.get(platform)
@@ -121,6 +122,10 @@ def plan_image(workspace: Workspace, request: RestoreRequest) -> RestorePlan:
         sources=len(requisites),
         manifest_digest=None if image is None else image.manifest_digest,
     )
+
+
+def _list_requisites(recorded: RecordedVersion, platform: PlatformName) -> tuple[Requisite, ...]:
+    return list_requisites(recorded.lock, {platform}, host_platform(), find_bootstrap(recorded.files))
 
 
 def _choose_platform(request: RestoreRequest, recorded: RecordedVersion) -> PlatformName:

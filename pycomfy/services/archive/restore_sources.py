@@ -83,8 +83,9 @@ def missing_source_error(requisite: Requisite, reference: str, *fixes: Fix) -> P
 
 
 def copy_from_archive(workspace: Workspace, requisites: Iterable[Requisite]) -> int:
-    """Put into the Nix store what it lacks and the archive has; return how many paths. Nix checks every byte."""
-    all_, archive = list(requisites), workspace.archive
+    """Put into the Nix store what it lacks and the archive has; return how many paths. Nix checks every byte. What root
+    filesystems are made of is not needed there: pycomfy unpacks it from where it is."""
+    all_, archive = [r for r in requisites if r.role != "package"], workspace.archive
     here = set(valid_paths(workspace.nix, [r.path for r in all_]))
     found = [r for r in all_ if r.path not in here and archive.has(r.output)]
     if not found:

@@ -3,7 +3,7 @@
 import dataclasses
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -15,8 +15,9 @@ from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import Lock, parse_lock
-from pycomfy.core.nix.lock_outputs import list_requisites
+from pycomfy.core.lockfile.schema import parse_lock
+from pycomfy.core.nix.bootstrap import find_bootstrap
+from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import PycomfyError
@@ -82,7 +83,7 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
         lock = parse_lock(files[LOCK].decode(errors="replace"), where=f"{LOCK} of {reference}")
         project = Project(folder, lock, image.platform, folder)
         empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=store))
-        _copy_sources(workspace, empty, lock, image)
+        _copy_sources(workspace, empty, list_requisites(lock, {image.platform}, host_platform(), find_bootstrap(files)))
         made = realise(empty, project, log=log, rebuild=True)
         rebuilt = read_layout(empty.nix.local_path(str(made.oci)))
         differences = _explain(_compare(image, rebuilt), image, rebuilt)
@@ -108,10 +109,10 @@ def verify_all(
         yield verify(workspace, VerifyRequest(label, store, platform))
 
 
-def _copy_sources(workspace: Workspace, empty: Workspace, lock: Lock, image: ImageRecord) -> None:
+def _copy_sources(workspace: Workspace, empty: Workspace, requisites: Sequence[Requisite]) -> None:
     """Put what the archive and this machine's Nix store have into the empty one. Raises `HashMismatch` for all that is
     damaged."""
-    requisites, archive = list_requisites(lock, {image.platform}, host_platform()), workspace.archive
+    archive = workspace.archive
     missing_sources(empty, requisites)
     copy_from_archive(empty, requisites)
     rest = [r.path for r in requisites if not archive.has(r.output)]

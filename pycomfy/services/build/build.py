@@ -16,6 +16,7 @@ from pycomfy.core.interface.build import make_interface
 from pycomfy.core.interface.validate import find_refusal
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.prompt.lost_values import LostValue
@@ -123,9 +124,10 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         missing_libraries = preliminary.missing_libraries
         replace_loaded(workspace, lock, before.oci, image.oci)
     layers_built = len(image.built | (before.built if before else frozenset()))
+    files = project_files(content, job.toolkit)
     finished = FinishedBuild(
         lock,
-        project_files(content, job.toolkit),
+        files,
         image.oci,
         platform,
         layers_built,
@@ -149,7 +151,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         size=recorded.image.size,
         layers_built=layers_built,
         layers_reused=recorded.built.layers_reused,
-        archived=request.archive and archive_sources(workspace, lock, platform),
+        archived=request.archive and archive_sources(workspace, lock, platform, find_bootstrap(files)),
         missing_libraries=missing_libraries,
         absent_models=tuple(list_absent(workspace, lock, workflow, read_config(lock_request)[1].models)),
         seconds=recorded.built.seconds,

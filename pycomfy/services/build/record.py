@@ -13,6 +13,7 @@ from pycomfy.adapters.versions.version import Version
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
+from pycomfy.core.nix.bootstrap import Bootstrap
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import summarise
@@ -76,11 +77,11 @@ def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
     return RecordedBuild(version, new, first, image, built)
 
 
-def archive_sources(workspace: Workspace, lock: Lock, platform: PlatformName) -> bool:
+def archive_sources(workspace: Workspace, lock: Lock, platform: PlatformName, bootstrap: Bootstrap | None) -> bool:
     """Archive all sources of a build, and return whether they are all in the archive now. Failures are warnings: the
     version is built and recorded already."""
     try:
-        filled = fill_version(workspace, lock, {host_platform(), platform})
+        filled = fill_version(workspace, lock, {host_platform(), platform}, bootstrap)
     except PycomfyError as e:
         for problem in flatten_errors(e):
             where = f" ({problem.where})" if problem.where else ""
