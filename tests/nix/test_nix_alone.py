@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.binary_cache import folder_url
 from pycomfy.adapters.nix.resources import NPM_REGISTRY, read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import DebianPackage, Lock, Pack, Root
@@ -30,6 +32,7 @@ from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import run_cut_off
 from tests.support.data_folders import new_paths, share_downloads
 from tests.support.moments import NOW
+from tests.support.nix_daemon import DaemonMachine
 from tests.support.nix_projects import WORKFLOW, Workshop
 from tests.support.other_nix import Nix, debian_nix, own_nix
 from tests.support.repositories import commit, git
@@ -189,6 +192,51 @@ def test_where_a_package_is_gone_the_archive_has_the_root_itself(
         settings = replace(empty, substituters=(url,))
         options = ("--option", "substitute", "true")
         assert nix_build(settings, version.flake, *options, nix=own_nix(), start=alone) == version.digests
+
+
+@pytest.fixture(params=["own", "trixie"])
+def daemon(request: pytest.FixtureRequest, version: Version, tmp_path: Path) -> Iterator[DaemonMachine]:
+    """A machine whose user has a clone of the version, and as `/srv` a copy of the archive."""
+    try:
+        nix = own_nix() if request.param == "own" else debian_nix(request.param)
+    except PycomfyError as e:
+        pytest.skip(f"Debian's Nix cannot be had: {e.what}")
+    with empty_store(tmp_path / "stores") as folder:
+        machine = DaemonMachine(folder, nix, version.workspace.archive.folder)
+        git(folder, "clone", "--quiet", "--branch", "small", str(version.workspace.versions.path), "home/clone")
+        machine.take_home("clone")
+        yield machine
+
+
+def daemon_build(machine: DaemonMachine, command: str, *, network: bool) -> dict[str, str]:
+    """The digests of what an ordinary user makes in their clone with Nix, called by this command line."""
+    features = ("--extra-experimental-features", "nix-command flakes")
+    for word, program in {"nix ": ("nix", *features), "nix-build ": ("nix-build",)}.items():
+        command = command.replace(word, machine.nix_command(*program) + " ")
+    done = machine.run(f"cd clone; {command}", network=network)
+    assert done.returncode == 0, done.stderr
+    return digests_of(machine.folder / str((machine.folder / "home/clone/result").readlink()).lstrip("/"))
+
+
+def test_an_ordinary_user_builds_through_the_daemon_by_one_command(version: Version, daemon: DaemonMachine) -> None:
+    assert daemon_build(daemon, "nix build .#oci", network=True) == version.digests
+
+
+def test_an_ordinary_user_copies_from_the_archive_and_builds_without_a_network(
+    version: Version, daemon: DaemonMachine
+) -> None:
+    """What is copied is proven by its content: the user need not be trusted, nor the archive."""
+    paths = "$(sed -n 's/^StorePath: //p' /srv/*.narinfo)"
+    command = f"nix copy --no-check-sigs --from file:///srv {paths}; nix build .#oci"
+    assert daemon_build(daemon, command, network=False) == version.digests
+
+
+@pytest.mark.parametrize("command", ["nix-build -A oci", "nix build .#oci --option substitute true"])
+def test_an_archive_in_the_machines_configuration_is_asked_for_every_user(
+    version: Version, daemon: DaemonMachine, command: str
+) -> None:
+    machine = replace(daemon, configuration="substituters = file:///srv\n")
+    assert daemon_build(machine, command, network=False) == version.digests
 
 
 def test_the_debian_of_the_newer_python_is_opened_too(workshop: Workshop, empty: NixSettings) -> None:

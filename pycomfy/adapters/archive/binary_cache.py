@@ -24,6 +24,7 @@ from pycomfy.errors import HashMismatch, NotFound, Placeholder, suggest
 _LOCK = ".lock"
 _TEMPORARY = ".part-"
 _INFO = "nix-cache-info"
+_OF_NIX = ("log", "realisations")
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,9 @@ class Archive:
         write_file(self.folder / info.file_name, info.render())
 
     def _write_info(self) -> None:
+        # Nix makes these folders in every cache that it opens, and fails where it may only read.
+        for name in _OF_NIX:
+            (self.folder / name).mkdir(exist_ok=True)
         if not self.has_info:
             write_file(self.folder / _INFO, CACHE_INFO)
 

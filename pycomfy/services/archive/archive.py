@@ -18,6 +18,7 @@ from pycomfy.core.nix.store_path import FixedOutput, is_store_path
 from pycomfy.errors import NotFound, PycomfyError, raise_all
 from pycomfy.services.archive.completeness import (
     MissingSource,
+    count_present,
     list_missing,
     list_outputs,
     list_version_requisites,
@@ -129,15 +130,14 @@ def status(workspace: Workspace) -> ArchiveStatus:
     archive, needed = workspace.archive, list_version_requisites(workspace)
     unreadable: list[PycomfyError] = []
     outputs = list_outputs(workspace, unreadable.append)
-    missing = list_missing(archive, needed)
-    count = len({r.path for one in needed for r in one.requisites})
+    missing, present = list_missing(archive.has, needed), count_present(archive, needed)
     models = {r.path: r for one in needed for r in one.models}
     in_store = set(valid_paths(workspace.nix, [m.requisite.path for m in missing]))
     return ArchiveStatus(
         folder=archive.folder,
         versions=len({label for one in needed for label in one.versions}),
-        needed=count,
-        present=count - len(missing),
+        needed=present + len(missing),
+        present=present,
         size=archive.size(),
         missing=tuple(m.describe(in_store=m.requisite.path in in_store) for m in missing),
         superfluous=Removed(0, 0) if unreadable else archive.remove_others(outputs, dry=True),

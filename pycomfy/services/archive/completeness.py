@@ -1,6 +1,6 @@
 """List what the versions are made of, and what of it the archive lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pycomfy import operation
@@ -72,19 +72,24 @@ def list_version_requisites(workspace: Workspace, report: Report = operation.rep
     ]
 
 
+def count_present(archive: Archive, needed: Sequence[VersionRequisites]) -> int:
+    """Return how many paths of `needed` the archive has, without models."""
+    return sum(map(archive.has, {r.output for one in needed for r in one.requisites}))
+
+
 def list_missing(
-    archive: Archive, needed: Sequence[VersionRequisites], *, models: bool = False
+    has: Callable[[FixedOutput], bool], needed: Sequence[VersionRequisites], *, models: bool = False
 ) -> tuple[MissingRequisite, ...]:
-    """Return what of `needed` the archive lacks, each once, with all versions that need it; with `models` their models
-    too."""
+    """Return what of `needed` is not there, each once, with all versions that need it; with `models` their models too.
+    What can be made of what is there is not missing."""
     versions: dict[str, list[str]] = {}
     found: dict[str, Requisite] = {}
     for one in needed:
-        lacking = [r for r in one.requisites if not archive.has(r.output)]
+        lacking = [r for r in one.requisites if not has(r.output)]
         for requisite in (*filter_required(lacking, one.requisites), *(one.models if models else ())):
             versions.setdefault(requisite.path, []).extend(one.versions)
             found[requisite.path] = requisite
-    return tuple(MissingRequisite(r, tuple(versions[path])) for path, r in found.items() if not archive.has(r.output))
+    return tuple(MissingRequisite(r, tuple(versions[path])) for path, r in found.items() if not has(r.output))
 
 
 def list_outputs(workspace: Workspace, report: Report | None = None) -> list[FixedOutput]:

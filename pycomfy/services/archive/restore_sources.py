@@ -40,9 +40,10 @@ def find_sources(workspace: Workspace, requisites: Iterable[Requisite], request:
 
     Raises `NotFound` for all that is missing at once if `offline`; else only reports that the network is needed.
     """
-    missing = missing_sources(workspace, requisites)
+    every = tuple(requisites)
+    missing = missing_sources(workspace, every)
     if missing and request.source is not None and not request.offline:
-        missing = list(pull_requisites(workspace, request.source, missing))
+        missing = list(filter_required(pull_requisites(workspace, request.source, missing), every))
     if missing and request.offline:
         fetch = suggest_retry("restore", "to fetch it", offline=False)
         raise_all([missing_source_error(requisite, request.reference, fetch) for requisite in missing])

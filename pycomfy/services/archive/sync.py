@@ -48,7 +48,7 @@ def push(workspace: Workspace, url: str) -> ArchivePushResult:
         for batch in batches(sizes):
             copy_between(workspace.nix, source, to, [there[i].path for i in batch])
             task.advance(sum(sizes[i] for i in batch))
-    missing = list_missing(archive, list_version_requisites(workspace))
+    missing = list_missing(archive.has, list_version_requisites(workspace))
     return ArchivePushResult(paths=len(there), pushed=len(there), missing=tuple(m.describe() for m in missing))
 
 
@@ -62,10 +62,14 @@ def _report_push(workspace: Workspace, url: str, sizes: Mapping[str, int]) -> No
 def pull(workspace: Workspace, url: str, *, models: bool = False) -> ArchivePullResult:
     """Fetch what the versions need and the archive lacks, with `models` their models too. Each path is checked by its
     hash before it is put in."""
-    missing = list_missing(workspace.archive, list_version_requisites(workspace), models=models)
-    absent = set(pull_requisites(workspace, url, [m.requisite for m in missing]))
-    still = tuple(m.describe() for m in missing if m.requisite in absent)
-    return ArchivePullResult(paths=len(missing), pulled=len(missing) - len(still), missing=still)
+    archive, needed = workspace.archive, list_version_requisites(workspace)
+    lacking = [m.requisite for m in list_missing(archive.has, needed, models=models)]
+    absent = set(pull_requisites(workspace, url, lacking))
+    pulled = {requisite.output for requisite in lacking if requisite not in absent}
+    still = list_missing(lambda output: output in pulled or archive.has(output), needed, models=models)
+    return ArchivePullResult(
+        paths=len(pulled) + len(still), pulled=len(pulled), missing=tuple(m.describe() for m in still)
+    )
 
 
 def pull_requisites(workspace: Workspace, url: str, requisites: Sequence[Requisite]) -> tuple[Requisite, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.errors import HashMismatch, PycomfyError, combine, suggest
-from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_version_requisites
+from pycomfy.services.archive.completeness import MissingRequisite, count_present, list_missing, list_version_requisites
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_SHOWN, Finding
 from pycomfy.services.doctor.subjects import ARCHIVE
@@ -33,9 +33,9 @@ def check_archive(examination: Examination) -> Iterator[Finding]:
     recorded = list_version_requisites(workspace, unreadable.append)
     if unreadable:
         yield ARCHIVE.unknown(combine(unreadable))
-    needed = {r.path for one in recorded for r in one.requisites}
-    missing = list_missing(archive, recorded)
-    yield judge_archive(facts, len(needed), archive.size(), missing, _find_here(examination, missing))
+    missing = list_missing(archive.has, recorded)
+    needed = count_present(archive, recorded) + len(missing)
+    yield judge_archive(facts, needed, archive.size(), missing, _find_here(examination, missing))
 
 
 def _find_here(examination: Examination, missing: Sequence[MissingRequisite]) -> Collection[str]:
