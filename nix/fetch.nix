@@ -20,27 +20,22 @@ let
 
   # What is too large to travel, so that pycomfy or a binary cache must have put it into the store: a tree by its
   # recursive hash, or a `flat` file by the hash of its bytes.
-  # Example: given { name = "our-nodes"; hash = "sha256-…"; how = "pycomfy build puts … into the store"; }
+  # Example: given { name = "our-nodes"; hash = "sha256-…"; origin = "a local folder"; }
   given =
     {
       name,
       hash,
-      how,
+      origin,
       flat ? false,
     }:
-    derivation {
-      inherit name;
-      system = "builtin";
-      builder = "builtin:fetchurl";
-      # Nothing can be fetched from here. Nix prints the URL when it fails: so the URL says what to do.
-      url = "file:///not-in-the-store-or-any-substituter/${builtins.replaceStrings [ " " ] [ "_" ] how}";
-      unpack = !flat;
-      executable = false;
-      outputHashMode = if flat then "flat" else "recursive";
-      outputHashAlgo = "sha256";
-      outputHash = hash;
-      preferLocalBuild = true;
-    };
+    runPython (
+      {
+        inherit name;
+        script = "given.py";
+        spec = { inherit name origin flat; };
+      }
+      // (if flat then { file = hash; } else { fixed = hash; })
+    );
 
   url =
     {
@@ -83,7 +78,7 @@ let
         given {
           inherit name;
           hash = source.tree;
-          how = "pycomfy build applies the patch of this source, and puts its tree into the store";
+          origin = "the commit ${source.commit} of ${source.url}, with a patch";
         }
       else
         runPython {
@@ -107,7 +102,7 @@ let
         pinned = given {
           inherit name;
           hash = source.tree;
-          how = "pycomfy build puts this local folder into the store";
+          origin = "the local folder ${source.path}";
         };
       in
       if isLocal source.path then
@@ -143,7 +138,7 @@ in
         pinned = given {
           name = w.filename;
           hash = w.sha256;
-          how = "pycomfy build puts this local wheel into the store";
+          origin = "the local wheel ${w.url}";
           flat = true;
         };
       in

@@ -1,12 +1,15 @@
 """Which sources travel in a project: those that Nix alone could not fetch, or not as they are."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Lock, Pack, Root
+from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.services import carried
 from pycomfy.services.carried import carry_sources
 from pycomfy.services.workspace import Workspace
@@ -68,3 +71,26 @@ def test_what_is_too_large_does_not_travel(
         (tmp_path / name / "__init__.py").write_bytes(b"#" * size)
     lock = lock_of(workshop, root, workspace, '[packs.small]\npath = "small"\n[packs.large]\npath = "large"\n')
     assert list(carry_sources(workspace, lock, tmp_path)) == ["sources/small.tar"]
+
+
+def test_nix_alone_says_how_to_get_what_is_too_large(
+    workshop: Workshop, root: Root, workspace: Workspace, root_store: NixSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "__init__.py").write_text(f"# {tmp_path}\n")
+    lock = lock_of(workshop, root, workspace, '[packs.large]\npath = "large"\n')
+    project = workshop.project(lock)  # in which it does not travel
+    path = source_requisite(lock, "large").path
+
+    def build() -> str:
+        done = root_store.run("nix-build", project, "--no-out-link", "--attr", "oci")
+        return "" if done.returncode == 0 else done.stderr.decode()
+
+    said = build()
+    assert "large is missing: the local folder large" in said and "`substituters` in nix.conf" in said
+    assert f"    {path}\n" in said
+    advice = next(line for line in said.splitlines() if "--add-fixed" in line)
+    command = advice.partition("nix-store ")[2].split()
+    added = subprocess.run(root_store.command("nix-store", *command), cwd=tmp_path, check=True, capture_output=True)
+    assert added.stdout.decode().strip() == path
+    assert build() == ""

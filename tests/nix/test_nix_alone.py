@@ -23,9 +23,13 @@ from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import DebianPackage, Lock, Pack, Root
 from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.lock_outputs import list_requisites, root_requisite
+from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.errors import PycomfyError
 from pycomfy.services.archive.archive import fill, fill_version, status
+from pycomfy.services.archive.restore_image import restore_image
+from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.carried import carry_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
 from pycomfy.services.workspace import Workspace
@@ -168,6 +172,28 @@ def test_pycomfy_restores_from_the_same_archive(version: Version, empty: NixSett
     done = run_cut_off(version.workspace.paths, empty, "restore", "small", "--offline")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["manifest_digest"] == version.digests["image"]
+
+
+def test_what_travels_is_restored_from_the_project_where_the_archive_lacks_it(
+    version: Version, root_store: NixSettings, tmp_path: Path
+) -> None:
+    archive, workspace = version.workspace.archive, replace(version.workspace, nix=root_store)
+    carried = [r for r in list_requisites(version.lock) if r.title in ("near", "own", "local 1.0")]
+    assert len(carried) == 3
+    for form in ("image", "folder"):
+        for requisite in carried:
+            (archive.folder / narinfo_name(requisite.path)).unlink()
+            assert not root_store.local_path(requisite.path).exists()
+        if form == "image":
+            restored = restore_image(workspace, RestoreRequest("small", offline=True))
+            assert restored.manifest_digest == version.digests["image"]
+            for requisite in carried:
+                root_store.run("nix-store", "--delete", requisite.path)
+        else:
+            restore_plain(workspace, RestoreRequest("small", offline=True), tmp_path / "plain")
+    near = tmp_path / "plain/custom_nodes/near"
+    assert (near / "tool").readlink() == Path("tool.sh") and os.access(near / "tool", os.X_OK)
+    assert list((near / "empty").iterdir()) == []
 
 
 def test_where_a_package_is_gone_the_archive_has_the_root_itself(

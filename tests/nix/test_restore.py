@@ -12,8 +12,9 @@ import pytest
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.nix.lock_outputs import list_requisites
-from pycomfy.errors import ErrorGroup, NotFound, PycomfyError
+from pycomfy.errors import BadInput, ErrorGroup, NotFound, PycomfyError
 from pycomfy.services.archive import sync
+from pycomfy.services.archive.restore import restore
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from tests.support.archived_versions import ArchivedVersions
@@ -55,15 +56,22 @@ def test_all_that_cannot_be_restored_is_reported_at_once_and_nothing_written(
         info = archive.find(needs[title].output)
         assert info is not None
         (archive.folder / info.file_name).unlink()
-    for restore in (
+    for attempt in (
         lambda: restore_image(lost.workspace, lost.request("small@1")),
         lambda: restore_plain(lost.workspace, lost.request("small@1"), tmp_path / "plain"),
     ):
         with pytest.raises(ErrorGroup) as caught:
-            restore()
+            attempt()
         assert {p.what.split(" cannot")[0] for p in caught.value.problems} == {"greeter", "two 1.0"}
     assert not (tmp_path / "plain").exists()
     assert lost.nix.store is not None and not list(lost.nix.store.glob("nix/store/*whl"))
+
+
+def test_a_folder_for_another_platform_is_refused(lost: ArchivedVersions, tmp_path: Path) -> None:
+    request = dataclasses.replace(lost.request("small@1"), platform="linux/arm64", to=tmp_path / "plain")
+    with pytest.raises(BadInput, match=r"this machine's platform, linux/amd64, not of linux/arm64"):
+        restore(lost.workspace, request)
+    assert not (tmp_path / "plain").exists()
 
 
 def test_restore_takes_what_it_lacks_from_another_archive(lost: ArchivedVersions, tmp_path: Path) -> None:

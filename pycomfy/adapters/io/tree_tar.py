@@ -1,6 +1,7 @@
-"""Write a folder as a tar, the same for the same files."""
+"""Write a folder as a tar, the same for the same files; and make a folder of it again."""
 
 import io
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,37 @@ def pack_tree(folder: Path, limit: int) -> bytes | None:
             else:
                 tar.addfile(entry)
     return data.getvalue()
+
+
+def unpack_tree(data: bytes, out: Path) -> None:
+    """Make the folder `out` of the tar that `pack_tree` makes. Nothing is written outside of it, whatever the tar is.
+    Raises `ValueError` for one of another kind."""
+    out.mkdir()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar:
+            for entry in tar:
+                _unpack_entry(tar, entry, out)
+    except (tarfile.TarError, EOFError, OSError) as e:
+        raise ValueError(f"it cannot be unpacked: {e}") from e
+
+
+def _unpack_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, out: Path) -> None:
+    top, *parts = entry.name.split("/")
+    to = out.joinpath(*parts)
+    if top != TOP or not parts or not {"", ".", ".."}.isdisjoint(parts):
+        raise ValueError(f"{entry.name!r} is not below {TOP}/")
+    if any(path.is_symlink() for path in (to, *to.parents) if out in path.parents):
+        raise ValueError(f"{entry.name!r} is behind a link")
+    if entry.isdir():
+        to.mkdir()
+    elif entry.issym():
+        to.symlink_to(entry.linkname)
+    elif (file := tar.extractfile(entry)) is not None and entry.isreg():
+        with file, to.open("xb") as f:
+            shutil.copyfileobj(file, f)
+        to.chmod(0o755 if entry.mode & 0o100 else 0o644)
+    else:
+        raise ValueError(f"{entry.name!r} is neither file, folder nor link")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

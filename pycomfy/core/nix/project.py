@@ -8,6 +8,7 @@ import jinja2
 
 from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.core.lockfile.schema import Lock, render_lock
+from pycomfy.core.nix.store_path import FixedOutput
 
 _TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
 _GITIGNORE = "gitignore"
@@ -18,6 +19,11 @@ README = "README.md"
 SOURCES = "sources/"
 """Where in a project the sources are that travel in it: a tree as `NAME.tar`, a wheel under its name. What they are is
 in the lock."""
+
+
+def carried_path(output: FixedOutput) -> str:
+    """Return where in a project a source is that travels in it."""
+    return f"{SOURCES}{output.name}{'.tar' if output.recursive else ''}"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Put into the archive what it lacks and this machine has."""
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from pycomfy.adapters.debian.bootstrap import make_program
 from pycomfy.adapters.io.atomic_files import free_space, no_space
 from pycomfy.adapters.io.download import find_kept
 from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.io.tree_tar import unpack_tree
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.nix.bootstrap import Bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, program_requisite
+from pycomfy.core.nix.project import carried_path
 from pycomfy.errors import HashMismatch, NetworkError
 from pycomfy.services.archive.completeness import SourceEntry
 from pycomfy.services.results import Result
@@ -55,6 +58,27 @@ def fill_requisites(
         }
         sizes = add_files(archive, list(added.items()), "sources")
     return fill_result(sizes, filter_required([r for r in lacking.values() if r not in added], requisites))
+
+
+def archive_carried(workspace: Workspace, project: Mapping[str, bytes], requisites: Iterable[Requisite]) -> None:
+    """Archive those of `requisites` that travel in the files of the project, and are in neither the archive nor the Nix
+    store. One that is not what the lock says is reported, and left out."""
+    archive = workspace.archive
+    lacking = [r for r in requisites if carried_path(r.output) in project and not archive.has(r.output)]
+    here = valid_paths(workspace.nix, [r.path for r in lacking]) if shutil.which("nix-store") else []
+    for requisite in lacking:
+        if requisite.path in here:
+            continue
+        path = carried_path(requisite.output)
+        with scratch_folder() as folder:
+            try:
+                if requisite.output.recursive:
+                    unpack_tree(project[path], folder / "tree")
+                else:
+                    (folder / "tree").write_bytes(project[path])
+                archive.add(requisite.output, folder / "tree", lambda amount: None)
+            except (ValueError, HashMismatch) as e:
+                operation.report(f"warning: {path} in the project is not what the lock says: {e}")
 
 
 def _find_packages(

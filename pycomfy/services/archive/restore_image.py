@@ -13,6 +13,7 @@ from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.errors import BadLock, HashMismatch, suggest
 from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.fill import archive_carried
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.archive.restore_sources import copy_from_archive, find_sources, report_missing_models
 from pycomfy.services.realise import Project, RealisedImage, host_platform, project_folder, realise
@@ -67,6 +68,7 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
         made = _find_built(workspace, project)
         if made is None:
             requisites = _list_requisites(recorded, platform)
+            archive_carried(workspace, recorded.files, requisites)
             find_sources(workspace, requisites, request)
             copy_from_archive(workspace, requisites)
             made = realise(workspace, project, log=log)
@@ -111,6 +113,7 @@ def plan_image(workspace: Workspace, request: RestoreRequest) -> RestorePlan:
         built = _find_built(workspace, Project(folder, recorded.lock, platform, folder, offline=request.offline))
     requisites = _list_requisites(recorded, platform)
     if built is None:
+        archive_carried(workspace, recorded.files, requisites)
         find_sources(workspace, requisites, replace(request, source=None))
     version, image = recorded.version, recorded.images.get(platform)
     return RestorePlan(

@@ -15,8 +15,9 @@ from pycomfy.adapters.python.wheel_trim import write_without
 from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, package_requisites, source_requisite
 from pycomfy.core.versions.snapshot import LOCK
-from pycomfy.errors import BadLock, PycomfyError, raise_all
+from pycomfy.errors import BadInput, BadLock, PycomfyError, raise_all, suggest
 from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.fill import archive_carried
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.archive.restore_sources import (
     check_folder,
@@ -73,6 +74,10 @@ def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> Re
     """
     recorded = find_recorded_version(workspace, request.reference)
     lock, platform = recorded.lock, host_platform()
+    if request.platform not in (None, platform):
+        what = f"such a folder has programs of this machine's platform, {platform}, not of {request.platform}"
+        fix = ("restore it on such a machine", suggest("restore", reference=request.reference, project=str(to)))
+        raise BadInput(what, where=recorded.label, fix=fix)
     if platform not in lock.platforms:
         raise BadLock(f"it is not locked for {platform}", where=recorded.label, fix="restore it on another machine")
     code = [source_requisite(lock), *(source_requisite(lock, pack.name) for pack in lock.packs)]
@@ -118,6 +123,7 @@ def _check(
     except PycomfyError as e:
         problems.append(e)
     archive = workspace.archive
+    archive_carried(workspace, recorded.files, requisites)
     has_nix = shutil.which("nix-store") is not None
     if not request.offline and request.source is not None:
         find_sources(workspace, requisites, request)

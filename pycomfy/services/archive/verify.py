@@ -21,6 +21,7 @@ from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import PycomfyError
+from pycomfy.services.archive.fill import archive_carried
 from pycomfy.services.archive.restore_sources import copy_from_archive, missing_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
 from pycomfy.services.results import Result
@@ -83,7 +84,9 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
         lock = parse_lock(files[LOCK].decode(errors="replace"), where=f"{LOCK} of {reference}")
         project = Project(folder, lock, image.platform, folder)
         empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=store))
-        _copy_sources(workspace, empty, list_requisites(lock, {image.platform}, host_platform(), find_bootstrap(files)))
+        requisites = list_requisites(lock, {image.platform}, host_platform(), find_bootstrap(files))
+        archive_carried(workspace, files, requisites)
+        _copy_sources(workspace, empty, requisites)
         made = realise(empty, project, log=log, rebuild=True)
         rebuilt = read_layout(empty.nix.local_path(str(made.oci)))
         differences = _explain(_compare(image, rebuilt), image, rebuilt)

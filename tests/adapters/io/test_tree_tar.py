@@ -1,10 +1,13 @@
 """A tree as a tar: what a Nix store keeps of it, and the same bytes for the same files."""
 
+import io
 import os
 import tarfile
 from pathlib import Path
 
-from pycomfy.adapters.io.tree_tar import pack_tree
+import pytest
+
+from pycomfy.adapters.io.tree_tar import pack_tree, unpack_tree
 from pycomfy.adapters.nix.nar_writer import hash_path
 
 
@@ -26,7 +29,41 @@ def test_what_is_packed_and_unpacked_has_the_hash_of_the_folder(tmp_path: Path) 
     (tmp_path / "x.tar").write_bytes(data)
     with tarfile.open(tmp_path / "x.tar") as tar:
         tar.extractall(tmp_path / "out", filter="fully_trusted")
-    assert hash_path(tmp_path / "out" / "tree") == hash_path(folder)
+    unpack_tree(data, tmp_path / "ours")
+    assert hash_path(tmp_path / "out" / "tree") == hash_path(tmp_path / "ours") == hash_path(folder)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"tree/../x": b""},
+        {"/tree/x": b""},
+        {"other/x": b""},
+        {"tree": b""},
+        {"tree//x": b""},
+        {"tree/a": Path("/tmp"), "tree/a/x": b""},
+        {"tree/x": None},
+    ],
+)
+def test_a_tar_that_leads_elsewhere_is_refused(tmp_path: Path, entries: dict[str, bytes | Path | None]) -> None:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, content in entries.items():
+            entry = tarfile.TarInfo(name)
+            if content is None:
+                entry.type = tarfile.FIFOTYPE
+            elif isinstance(content, Path):
+                entry.type, entry.linkname = tarfile.SYMTYPE, str(content)
+            tar.addfile(entry)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ValueError, match=r"tree/|link"):
+        unpack_tree(data.getvalue(), tmp_path / "out/folder")
+    assert [path.name for path in tmp_path.rglob("*") if path.name not in ("out", "folder", "a")] == []
+
+
+def test_what_is_no_tar_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be unpacked"):
+        unpack_tree(b"x" * 2000, tmp_path / "folder")
 
 
 def test_equal_folders_are_equal_bytes(tmp_path: Path) -> None:
