@@ -15,8 +15,8 @@ def main() -> None:
     method = "" if spec["flat"] else "--recursive "
     sys.exit(
         f"pycomfy: {name} is missing: {spec['origin']}.\n"
-        "It is not in this Nix store, nor in a binary cache that Nix asked (`substituters` in nix.conf), and too large\n"
-        "to travel in the project, in sources/. Copy it from an archive of pycomfy's that has it:\n"
+        "It is not in this Nix store, nor in a binary cache that Nix asked (`substituters` in nix.conf), and too\n"
+        "large to travel in the project, in sources/. Copy it from an archive of pycomfy's that has it:\n"
         "  nix --extra-experimental-features nix-command copy --no-check-sigs --from file:///ARCHIVE \\\n"
         f"    {path}\n"
         f"or add a copy of your own, which must be called {name}:\n"

@@ -16,6 +16,7 @@ from pycomfy.adapters.nix.settings import (
     NixSettings,
     check_store,
     evaluation_options,
+    find_guard,
     has_build_users,
     read_configuration,
 )
@@ -48,7 +49,8 @@ class SandboxTrial:
 class NixInspection:
     """`program` is None without Nix, `store_error` None if its store can be used. `mode` is how: "single-user" or
     "daemon"; "" where there is no store yet. `build_users`: whether the group `nixbld` has members. `configuration` are
-    nix.conf's settings by name, as far as Nix prints them. `namespaces_error` is "" if builds can make namespaces."""
+    nix.conf's settings by name, as far as Nix prints them. `namespaces_error` is "" if builds can make namespaces.
+    `guarded`: whether what fails in another store leaves this one alone."""
 
     program: Program | None
     store: Path = Path(_STORE)
@@ -58,6 +60,7 @@ class NixInspection:
     sandbox: SandboxTrial = SandboxTrial(None)
     namespaces_error: str = ""
     configuration: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = True
 
     @property
     def store_exists(self) -> bool:
@@ -81,6 +84,7 @@ def inspect_nix(settings: NixSettings) -> NixInspection:
         SandboxTrial(None, "the daemon builds; that was not tried") if mode == "daemon" else try_sandbox(settings),
         try_namespaces(),
         read_configuration(),
+        find_guard(str(store)) is not None,
     )
 
 

@@ -27,6 +27,15 @@ _KEPT = re.compile(
     r"|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|SSH_AUTH_SOCK|(?i:(all|ftp|https?|no)_proxy)"
 )
 
+_MOUNT_FLAGS = {
+    "nosuid": os.ST_NOSUID,
+    "nodev": os.ST_NODEV,
+    "noexec": os.ST_NOEXEC,
+    "noatime": os.ST_NOATIME,
+    "nodiratime": os.ST_NODIRATIME,
+    "relatime": os.ST_RELATIME,
+}
+
 _FEATURES = ("--extra-experimental-features", "nix-command")
 _NIXOS_CACHE = "https://cache.nixos.org"
 """The cache of every Nix. It has nothing that pycomfy builds or fetches, and each miss costs time."""
@@ -86,19 +95,11 @@ class NixSettings:
             raise missing("nix")
         return [*self._guard(), found, *self.options(), *map(str, arguments)]
 
-    def _guard(self) -> list[str]:
-        """Return the words before a command of root's in another store that keep it from writing into the machine's.
-
-        Where a build in the sandbox fails, Nix 2.8 moves what there is of an output out of it to the path that it has
-        in `/nix/store`, over a file that is there (`LocalDerivationGoal::cleanup…`; 2.26 does not)."""
-        machine = Path(os.environ.get("NIX_STORE_DIR") or "/nix/store")
-        unshare, shell, mount = map(shutil.which, ("unshare", "sh", "mount"))
-        if self.store is None or not self.sandbox or not machine.is_dir():
-            return []
-        if unshare is None or shell is None or mount is None or not _may_unshare(unshare):
-            return []
-        script = '"$1" --bind "$0" "$0" && "$1" --options remount,bind,ro "$0" && shift && exec "$@"'
-        return [unshare, "--mount", "--propagation=private", shell, "-c", script, str(machine), mount]
+    def _guard(self) -> tuple[str, ...]:
+        """Return the words before a command in another store that keep it from writing into the machine's."""
+        if self.store is None or not self.sandbox:
+            return ()
+        return find_guard(os.environ.get("NIX_STORE_DIR") or "/nix/store") or ()
 
     def run(
         self,
@@ -147,9 +148,27 @@ def find_user_caches() -> tuple[str, ...]:
 
 
 @functools.cache
-def _may_unshare(unshare: str) -> bool:
-    """Whether this is root, with namespaces of its own; Nix makes no sandbox without them."""
-    return os.geteuid() == 0 and run([unshare, "--mount", "true"]).returncode == 0
+def find_guard(machine: str) -> tuple[str, ...] | None:
+    """Return the words before a command that keep it from writing into the machine's store, the folder `machine`; none
+    where it could not anyway. None where such namespaces cannot be had.
+
+    Where a build in the sandbox fails, Nix 2.8 moves what there is of an output out of it to the path that it has in
+    `/nix/store`, over a file that is there (`LocalDerivationGoal::cleanup…`; 2.26 does not)."""
+    if not os.access(machine, os.W_OK):
+        return ()
+    unshare, shell, mount = map(shutil.which, ("unshare", "sh", "mount"))
+    if unshare is None or shell is None or mount is None:
+        return None
+    # Only root of a namespace may mount; then the user is who they were, in a namespace within.
+    user, group = os.geteuid(), os.getegid()
+    as_root = () if user == 0 else ("--user", "--map-root-user")
+    back = () if user == 0 else (unshare, "--user", f"--map-user={user}", f"--map-group={group}")
+    # In a namespace no flag of a mount may be taken away.
+    flags = os.statvfs(machine).f_flag
+    options = ",".join(("remount", "bind", "ro", *(name for name, flag in _MOUNT_FLAGS.items() if flags & flag)))
+    script = '"$1" --bind "$0" "$0" && "$1" --options "$2" "$0" && shift 2 && exec "$@"'
+    words = (unshare, *as_root, "--mount", "--propagation=private", shell, "-c", script, machine, mount, options, *back)
+    return words if run([*words, "true"]).returncode == 0 else None
 
 
 @functools.lru_cache(maxsize=8)

@@ -22,6 +22,16 @@ _ALLOW = (
 )
 
 
+GUARDS_ITSELF = (2, 26)
+"""The first Nix that was seen to leave the machine's store alone."""
+
+_UNGUARDED = (
+    "A verification builds in a store of its own. Where a build fails there, this Nix may move an unfinished file over "
+    "a whole one in the machine's store."
+)
+_GUARD = ("install util-linux 2.36 or newer, with namespaces allowed", "install Nix 2.26 or newer")
+
+
 def check_nix(examination: Examination) -> Iterator[Finding]:
     """Look at Nix."""
     return judge_nix(examination.nix())
@@ -61,6 +71,10 @@ def judge_store(nix: NixInspection) -> Finding:
         return NIX_STORE.problem(f"cannot be used: {nix.store_error.where}", fix=nix.store_error.fixes, facts=facts)
     if not nix.store_exists:
         return NIX_STORE.note(f"{nix.store} does not exist yet; Nix makes it at the first build", facts=facts)
+    version = parse_version(nix.program.version) if nix.program else None
+    if not nix.guarded and version and version < GUARDS_ITSELF:
+        what = f"{nix.store}, used directly, and not protected from builds that fail in other stores"
+        return NIX_STORE.warning(what, details=_UNGUARDED, fix=_GUARD, facts=facts)
     how = "through the daemon" if nix.mode == "daemon" else "used directly"
     return NIX_STORE.ok(f"{nix.store}, {how}", facts=facts)
 

@@ -158,6 +158,9 @@ def test_of_a_nix_that_cannot_be_used_no_more_is_told(program: Program | None) -
 def test_what_nix_lacks_is_told() -> None:
     error = MissingTool("no", where="cannot connect to socket", fix="start the daemon")
     assert judged_nix(store_error=error)["programs.nix-store"] == "problem"
+    assert judged_nix(guarded=False)["programs.nix-store"] == "warning"
+    newer = Program("nix-build", Path("/nix-build"), "2.26.3")
+    assert judged_nix(guarded=False, program=newer)["programs.nix-store"] == "ok"
     assert judged_nix(store=Path("/nowhere/store"))["programs.nix-store"] == "note"
     assert judged_nix(sandbox=SandboxTrial(False, "no namespaces"))["programs.nix-sandbox"] == "warning"
     assert judged_nix(sandbox=SandboxTrial(None, "?"))["programs.nix-sandbox"] == "unknown"
