@@ -246,8 +246,8 @@ def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: 
         if path in present:
             continue
         wheel = wheels[path]
-        # The other input is the interpreter, which is fixed by its hash.
-        for step in (name for name in derivation.inputs if not plan.derivations[name].fixed):
+        # The other inputs are what runs every builder.
+        for step in (name for name in derivation.inputs if derivation_name(name) == f"wheel-{wheel.name}"):
             part = plan.part(step)
             _check(project, part, missing_paths(workspace.nix, part))
             with operation.step("Build wheels") as task:
