@@ -265,10 +265,12 @@ def test_an_archive_in_the_machines_configuration_is_asked_for_every_user(
     assert daemon_build(machine, command, network=False) == version.digests
 
 
-def test_the_debian_of_the_newer_python_is_opened_too(workshop: Workshop, empty: NixSettings) -> None:
+def test_the_newer_python_makes_an_image_of_its_debian(workshop: Workshop, empty: NixSettings) -> None:
     config, paths = parse_config('python = "3.13"\n'), find_paths()
     root = pin_root(config, host_platform(), paths, read_releases(config))
     lock = workshop.lock({host_platform(): root}, [], []).model_copy(update={"python": "3.13"})
-    done = empty.run("nix-build", workshop.project(lock), "--no-out-link", "--attr", "root")
+    done = empty.run("nix-build", workshop.project(lock), "--no-out-link", "--attr", "root", "--attr", "oci")
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.decode().strip() == root_requisite(lock, host_platform()).path
+    made, oci = done.stdout.decode().split()
+    assert made == root_requisite(lock, host_platform()).path
+    assert read_layout(empty.local_path(oci)).layer_names[-1] == "workflow"
