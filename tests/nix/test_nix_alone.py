@@ -27,6 +27,8 @@ from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.errors import PycomfyError
 from pycomfy.services.archive.archive import fill, fill_version, status
+from pycomfy.services.archive.bundle_export import export_bundle
+from pycomfy.services.archive.bundle_import import import_bundle
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
@@ -194,6 +196,17 @@ def test_what_travels_is_restored_from_the_project_where_the_archive_lacks_it(
     near = tmp_path / "plain/custom_nodes/near"
     assert (near / "tool").readlink() == Path("tool.sh") and os.access(near / "tool", os.X_OK)
     assert list((near / "empty").iterdir()) == []
+
+
+def test_a_bundle_has_what_the_root_is_made_of(version: Version, empty: NixSettings, tmp_path: Path) -> None:
+    file = tmp_path / "small.tar.zst"
+    made = export_bundle(version.workspace, "small", file)
+    other = Workspace(new_paths(tmp_path / "other"), empty)
+    assert import_bundle(other, file).sources == made.sources == len(version.workspace.archive.narinfos())
+    assert not other.archive.has(root_requisite(version.lock, host_platform()).output)
+    assert status(other).missing == () and fill(other).added == 0
+    restored = restore_image(other, RestoreRequest("small", offline=True))
+    assert restored.manifest_digest == version.digests["image"]
 
 
 def test_where_a_package_is_gone_the_archive_has_the_root_itself(

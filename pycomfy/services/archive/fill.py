@@ -44,6 +44,9 @@ def fill_requisites(
     """
     archive = workspace.archive
     lacking = {r.path: r for r in requisites if not archive.has(r.output)}
+    lacking = {p: r for p, r in lacking.items() if not (r.derived and _is_there(r.built_from, lacking, ()))}
+    if not lacking:
+        return FillResult(added=0, size=0)
     found = {path: workspace.nix.local_path(path) for path in valid_paths(workspace.nix, list(lacking))}
     roots = [r for r in lacking.values() if r.derived]
     with scratch_folder() as folder:
