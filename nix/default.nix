@@ -2,7 +2,7 @@
 #
 #   nix-build nix --argstr platform linux/arm64 -A oci
 #
-# -> { sources, ingredients, root, layers, oci, programs, image }; `image` alone needs nixpkgs.
+# -> { sources, ingredients, root, layers, layout, oci, programs, image }; `image` alone needs nixpkgs.
 {
   project ? ../.,
   system ? builtins.currentSystem,
@@ -137,7 +137,7 @@ let
     pins = pinsOf target;
     native = host == target;
   };
-  oci = images.oci {
+  layout = images.layout {
     inherit
       lock
       lockHash
@@ -147,7 +147,16 @@ let
   };
 in
 {
-  inherit root oci;
+  # `layout` is the image as pycomfy starts it, of folders alone; `oci` has its layers' tars, too.
+  inherit root layout;
+  oci = images.oci {
+    inherit
+      lock
+      architecture
+      layers
+      layout
+      ;
+  };
 
   # Everything the image is made from, for fetching and for an archive.
   sources =
@@ -165,10 +174,10 @@ in
   layers = map (l: l.drv) layers;
 
   # { load, run }: files that can be run.
-  programs = (import ./programs.nix { inherit (python) runPython interpreter; }).of { inherit lock oci; };
+  programs = (import ./programs.nix { inherit (python) runPython interpreter; }).of { inherit lock layout; };
 
   image = import ./dockertools.nix { inherit runPython pkgs; } {
-    inherit lock oci architecture;
+    inherit lock layout architecture;
     config = images.config { inherit lock lockHash; };
   };
 }

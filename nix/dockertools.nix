@@ -5,17 +5,17 @@
 }:
 {
   lock,
-  oci,
+  layout,
   config,
   architecture,
 }:
 let
-  # dockerTools reads its base from a docker-archive, so here the layers are copied once.
+  # dockerTools reads its base from a docker-archive, so here the layers are written to one.
   base = runPython {
     name = "docker-archive-${lock.name}-${architecture}.tar";
-    script = "docker_archive.py";
+    script = "image_tar.py";
     spec = {
-      inherit oci;
+      image = layout;
       tag = "${lock.name}:base";
     };
   };

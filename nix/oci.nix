@@ -1,4 +1,4 @@
-# The image: an OCI layout over the layers, and the configuration of what runs in it.
+# The image over its layers, its tars, and the configuration of what runs in it.
 { runPython }:
 let
   # Its own packages and nobody else's: -E ignores PYTHONPATH and the like, which are for ComfyUI.
@@ -68,8 +68,8 @@ rec {
       };
     };
 
-  # -> a folder that skopeo and Podman read in place
-  oci =
+  # -> the image: an OCI layout whose layers are folders in place of tars
+  layout =
     {
       lock,
       lockHash,
@@ -77,8 +77,8 @@ rec {
       layers,
     }:
     runPython {
-      name = "oci-${lock.name}-${architecture}";
-      script = "oci.py";
+      name = "image-${lock.name}-${architecture}";
+      script = "layout.py";
       spec = {
         inherit (lock) name;
         inherit architecture;
@@ -88,6 +88,30 @@ rec {
           inherit (l) name comment;
           path = l.drv;
         }) layers;
+      };
+    };
+
+  # The image, its layers -> the whole layout, a folder that skopeo and Podman read in place
+  oci =
+    {
+      lock,
+      architecture,
+      layers,
+      layout,
+    }:
+    runPython {
+      name = "oci-${lock.name}-${architecture}";
+      script = "oci.py";
+      spec = {
+        inherit layout;
+        tars = map (
+          l:
+          runPython {
+            name = "tar-${l.name}";
+            script = "image_tar.py";
+            spec.layer = l.drv;
+          }
+        ) layers;
       };
     };
 }

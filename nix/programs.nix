@@ -8,11 +8,15 @@ let
     name = "image.py";
     path = ./programs/image.py;
   };
+  tars = builtins.path {
+    name = "image_tar.py";
+    path = ./builders/image_tar.py;
+  };
 in
 {
   # lock, its image -> { load, run }, each a file that can be run
   of =
-    { lock, oci }:
+    { lock, layout }:
     let
       program =
         action:
@@ -23,7 +27,8 @@ in
             "-I"
             "-B"
             image
-            oci
+            tars
+            layout
             lock.name
             action
           ];

@@ -52,6 +52,19 @@ in
         path = "var/tmp";
         mode = "1777";
       }
+      # Engines mount over these. A rootless one could not make them: the folder belongs to nobody there.
+      {
+        path = "etc/hosts";
+        text = "";
+      }
+      {
+        path = "etc/resolv.conf";
+        text = "";
+      }
+      {
+        path = "etc/mtab";
+        target = "/proc/mounts";
+      }
     ]
     ++ map owned [
       "data"

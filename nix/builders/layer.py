@@ -1,6 +1,7 @@
-"""Builds one layer: `layer.tar`, uncompressed, and `layer.json` with its digest and the files it holds.
+"""Builds one layer: `diff/`, its files at their place in the image, and `layer.json` with what they are.
 
-A layer's bytes depend on its contents alone: members are sorted, owners and modes are given, times are fixed.
+What has a digest is the layer's tar, which `image_tar.py` makes of the folder when somebody wants it; the digest is
+computed while the files are written. It depends on the layer's contents alone.
 
 The specification is
 `{"name", "venv": {"prefix", "python"}, "inputs": [INPUT…]}`, an INPUT being one of
@@ -14,10 +15,10 @@ The specification is
 
 import gc
 import hashlib
-import io
 import json
+import os
+import shutil
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,9 @@ from typing import Any
 from archive import Archive, folder
 from bytecode import with_bytecode
 from derivation import output, specification
-from member import Member, OnDisk, Refused, Text, arrange, safe_path, tree
+from image_tar import END, Entry, header, padding
+from member import Content, Member, OnDisk, Refused, Text, arrange, safe_path, tree
 from wheel import Venv, despite_records, install
-
-_EPOCH = 1  # as in the Nix store; some tools take 0 for "no time"
-_WRITE_BUFFER = 1 << 20
-
 
 MISRECORDED = "misrecorded.json"
 """In the output, if there are any: the owners of the wheels whose RECORD is wrong."""
@@ -61,45 +59,60 @@ def members(item: dict[str, Any], venv: Venv, misrecorded: frozenset[str] = froz
         raise Refused(f"{owner}: no such kind of input: {kind}")
 
 
-def header(member: Member) -> bytes:
-    """The tar header of a member (pax, so that any length of name fits)."""
-    info = tarfile.TarInfo(member.path)
-    info.mode, info.uid, info.gid, info.mtime = member.mode, member.uid, member.gid, _EPOCH
-    if member.content is not None:
-        info.size = member.content.size
-    elif member.target is not None:
-        info.type, info.linkname = tarfile.SYMTYPE, member.target
-    else:
-        info.type = tarfile.DIRTYPE
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-
-
 def write_layer(placed: list[Member], out: Path) -> dict[str, Any]:
-    """Write `layer.tar` and return `{digest, size, files: {path: [owner, sha256]}}`."""
-    whole = hashlib.sha256()
+    """Write the files to the new folder `out / "diff"`, and return what `layer.json` says:
+    `{digest, size, files: {path: [owner, sha256]}, exceptions: {path: [mode, uid, gid]}}`."""
+    whole, size = hashlib.sha256(), 0
     files: dict[str, list[str]] = {}
-    with io.FileIO(out / "layer.tar", "w") as raw, io.BufferedWriter(raw, _WRITE_BUFFER) as f:
-        for member in placed:
-            head = header(member)
-            whole.update(head)
-            f.write(head)
-            if member.content is None:
-                continue
-            own = None if member.content.sha256 else hashlib.sha256()
-            for chunk in member.content.chunks():
-                if own:
-                    own.update(chunk)
-                whole.update(chunk)
-                f.write(chunk)
-            files[member.path] = [member.owner, own.hexdigest() if own else str(member.content.sha256)]
-            padding = bytes(-member.content.size % tarfile.BLOCKSIZE)
-            whole.update(padding)
-            f.write(padding)
-        end = bytes(2 * tarfile.BLOCKSIZE)
-        whole.update(end)
-        f.write(end)
-        size = f.tell()
-    return {"digest": f"sha256:{whole.hexdigest()}", "size": size, "files": files}
+    exceptions: dict[str, list[int]] = {}
+    top = out / "diff"
+    top.mkdir()
+    for member in placed:
+        content = member.content
+        entry = Entry(
+            member.path,
+            member.mode,
+            member.uid,
+            member.gid,
+            None if content is None else content.size,
+            member.target,
+        )
+        if entry.is_exception:
+            exceptions[member.path] = [member.mode, member.uid, member.gid]
+        head = header(entry)
+        whole.update(head)
+        size += len(head)
+        path = top / member.path
+        if member.target is not None:
+            path.symlink_to(member.target)
+        elif content is None:
+            path.mkdir()
+        else:
+            files[member.path] = [member.owner, _write_file(content, path, member.mode, whole)]
+            rest = padding(content.size)
+            whole.update(rest)
+            size += content.size + len(rest)
+    whole.update(END)
+    return {
+        "digest": f"sha256:{whole.hexdigest()}",
+        "size": size + len(END),
+        "files": files,
+        "exceptions": exceptions,
+    }
+
+
+def _write_file(content: Content, path: Path, mode: int, whole: "hashlib._Hash") -> str:
+    """Write a file, add its bytes to the hash `whole`, and return their own SHA-256."""
+    own = None if content.sha256 else hashlib.sha256()
+    # Of a mode the store keeps whether a file can be run.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o777), "wb", buffering=0) as f:
+        for chunk in content.chunks():
+            if own:
+                own.update(chunk)
+            whole.update(chunk)
+            if f.write(chunk) != len(chunk):
+                raise OSError(f"{path} could not be written whole")
+    return own.hexdigest() if own else str(content.sha256)
 
 
 def main() -> None:
@@ -110,7 +123,8 @@ def main() -> None:
     def make(misrecorded: frozenset[str]) -> dict[str, Any]:
         inputs = (member for item in spec["inputs"] for member in members(item, venv, misrecorded))
         placed = arrange(with_bytecode(inputs))
-        out.mkdir(exist_ok=True)
+        shutil.rmtree(out, ignore_errors=True)  # of the attempt before
+        out.mkdir()
         return write_layer(placed, out)
 
     try:

@@ -1,6 +1,7 @@
-"""A layer's bytes depend on its contents alone, and it is a tar that any engine reads."""
+"""A layer's digest depends on its contents alone; it is that of a tar that any engine reads."""
 
 import hashlib
+import io
 import json
 import os
 import stat
@@ -10,9 +11,11 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-import oci
+import image_tar
 from layer import members, write_layer
+from layout import write_layout
 from member import Member, Refused, Text, arrange, safe_path, tree
+from oci import write_oci
 from wheel import Venv
 
 VENV = Venv("opt/venv", "3.11")
@@ -29,7 +32,14 @@ class LayerCase(unittest.TestCase):
         out.mkdir()
         made = write_layer(arrange(m for i in inputs for m in members(i, VENV)), out)
         (out / "layer.json").write_text(json.dumps({"name": name, **made}))
+        as_in_store(out)
         return made
+
+    def tar(self, name: str = "layer") -> Path:
+        """The tar of a layer's folder."""
+        file = self.folder / f"{name}.tar"
+        image_tar.write_layer(self.folder / name, file)
+        return file
 
     def source(self, name: str, *, umask: int = 0o022, order: int = 1) -> Path:
         root = self.folder / name
@@ -49,6 +59,14 @@ class LayerCase(unittest.TestCase):
         return root
 
 
+def as_in_store(folder: Path) -> None:
+    """Take from the files of a folder what the Nix store does not keep: modes but for the run bit, and times."""
+    for path in [*folder.rglob("*"), folder]:
+        if not path.is_symlink():
+            path.chmod(0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
+        os.utime(path, (1, 1), follow_symlinks=False)
+
+
 class LayerTest(LayerCase):
     def test_times_umask_and_order_of_creation_change_nothing(self) -> None:
         one = self.source("one")
@@ -60,7 +78,7 @@ class LayerTest(LayerCase):
 
     def test_the_tar_holds_what_the_folder_held(self) -> None:
         made = self.layer([{"kind": "tree", "owner": "x", "prefix": "opt/x", "path": str(self.source("s"))}])
-        file = self.folder / "layer/layer.tar"
+        file = self.tar()
         self.assertEqual(made["digest"], "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest())
         self.assertEqual(made["size"], file.stat().st_size)
         with tarfile.open(file) as tar:
@@ -82,13 +100,28 @@ class LayerTest(LayerCase):
             {"path": "etc/x", "text": "hi"},
             {"path": "bin/python", "target": "/usr/bin/python3.11"},
         ]
-        self.layer([{"kind": "literal", "owner": "x", "members": literal}])
-        with tarfile.open(self.folder / "layer/layer.tar") as tar:
+        made = self.layer([{"kind": "literal", "owner": "x", "members": literal}])
+        self.assertEqual(made["exceptions"], {"data": [0o755, 1000, 1000], "tmp": [0o1777, 0, 0]})
+        with tarfile.open(self.tar()) as tar:
             entries = {e.name: e for e in tar}
         self.assertEqual((entries["data"].uid, entries["data"].mode), (1000, 0o755))
         self.assertEqual(entries["tmp"].mode, 0o1777)
         self.assertEqual(entries["etc/x"].mode, 0o644)
         self.assertTrue(entries["bin/python"].issym())
+
+    def test_a_link_has_the_mode_that_extractors_give_it(self) -> None:
+        # `podman system check` calls an image damaged that has another.
+        self.layer([{"kind": "literal", "owner": "x", "members": [{"path": "a", "target": "b"}]}])
+        with tarfile.open(self.tar()) as tar:
+            self.assertEqual(tar.getmember("a").mode, 0o777)
+
+    def test_the_tar_of_other_files_is_refused(self) -> None:
+        self.layer([{"kind": "tree", "owner": "x", "prefix": "opt/x", "path": str(self.source("s"))}])
+        changed = self.folder / "layer/diff/opt/x/a.py"
+        changed.chmod(0o644)
+        changed.write_text("b.py")
+        with self.assertRaisesRegex(ValueError, "not those of the layer sha256:"):
+            self.tar()
 
     def test_a_file_and_a_folder_at_one_path_are_refused(self) -> None:
         with self.assertRaisesRegex(Refused, "ships a as a file"):
@@ -111,6 +144,12 @@ class LayerTest(LayerCase):
         self.assertEqual(got, {"p": None, "p/away": str(self.folder / "real")})
 
 
+def read(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(entry)
+    assert file is not None
+    return file.read()
+
+
 class ImageTest(LayerCase):
     def spec(self, *names: str) -> dict[str, Any]:
         layers = [{"name": n, "comment": f"about {n}", "path": str(self.folder / n)} for n in names]
@@ -122,14 +161,17 @@ class ImageTest(LayerCase):
             "layers": layers,
         }
 
-    def text_layer(self, name: str, path: str, text: str) -> None:
-        self.layer([{"kind": "literal", "owner": name, "members": [{"path": path, "text": text}]}], name)
+    def text_layer(self, name: str, path: str, text: str) -> dict[str, Any]:
+        return self.layer([{"kind": "literal", "owner": name, "members": [{"path": path, "text": text}]}], name)
+
+    def image(self, *names: str) -> Path:
+        out = self.folder / "image"
+        write_layout(self.spec(*names), out)
+        return out
 
     def test_the_layout_links_its_layers_and_describes_them(self) -> None:
-        self.text_layer("one", "a", "1")
-        self.text_layer("two", "b", "2")
-        out = self.folder / "oci"
-        oci.write_layout(self.spec("one", "two"), out)
+        made = [self.text_layer("one", "a", "1"), self.text_layer("two", "b", "2")]
+        out = self.image("one", "two")
         index = json.loads((out / "index.json").read_text())
         blobs = out / "blobs/sha256"
         for blob in blobs.iterdir():
@@ -139,24 +181,56 @@ class ImageTest(LayerCase):
         self.assertEqual(config["architecture"], "arm64")
         self.assertEqual(config["rootfs"]["diff_ids"], [y["digest"] for y in manifest["layers"]])
         self.assertEqual([h["comment"] for h in config["history"]], ["about one", "about two"])
+        self.assertEqual([y["digest"] for y in manifest["layers"]], [y["digest"] for y in made])
+        for layer, name in zip(manifest["layers"], ("one", "two"), strict=True):
+            self.assertEqual((out / "layers" / layer["digest"][7:]).readlink(), self.folder / name)
+
+    def test_with_the_tars_it_is_a_whole_layout(self) -> None:
+        self.text_layer("one", "a", "1")
+        self.text_layer("two", "b", "2")
+        image, out = self.image("one", "two"), self.folder / "oci"
+        write_oci(image, [self.tar("one"), self.tar("two")], out)
+        self.assertEqual((out / "index.json").read_bytes(), (image / "index.json").read_bytes())
+        self.assertTrue((out / "oci-layout").is_file())
+        names = [blob.name for blob in (out / "blobs/sha256").iterdir()]
+        self.assertEqual(len(names), 4)
+        for name in names:
+            self.assertEqual(hashlib.sha256((out / "blobs/sha256" / name).read_bytes()).hexdigest(), name)
+
+    def test_the_image_is_one_tar_with_every_blob(self) -> None:
+        self.text_layer("one", "a", "1")
+        self.text_layer("same", "a", "1")
+        image = image_tar.read_image(self.image("one", "same"))
+        out = io.BytesIO()
+        image_tar.write_image(image, "localhost/x:latest", out)
+        out.seek(0)
+        with tarfile.open(fileobj=out) as tar:
+            content = {entry.name: read(tar, entry) for entry in tar}
+        (listing,) = json.loads(content["manifest.json"])
+        self.assertEqual(listing["RepoTags"], ["localhost/x:latest"])
+        self.assertEqual(len(listing["Layers"]), 2)
+        blobs = {name: data for name, data in content.items() if name.startswith("blobs/")}
+        self.assertEqual(set(blobs), {listing["Config"], *listing["Layers"], f"blobs/sha256/{image.manifest[7:]}"})
+        for name, data in blobs.items():
+            self.assertEqual(hashlib.sha256(data).hexdigest(), name.rpartition("/")[2])
 
     def test_layers_that_ship_one_path_with_different_bytes_are_refused_by_name(self) -> None:
         self.text_layer("one", "a", "1")
         self.text_layer("two", "a", "2")
         with self.assertRaisesRegex(Refused, "one and two both ship a"):
-            oci.write_layout(self.spec("one", "two"), self.folder / "oci")
+            self.image("one", "two")
 
     def test_a_file_in_one_layer_that_is_a_folder_in_another_is_refused_by_name(self) -> None:
         for names, paths in ((("one", "two"), ("a/b", "a/b/c/d")), (("three", "four"), ("a/b/c/d", "a/b"))):
             for name, path in zip(names, paths, strict=True):
                 self.text_layer(name, path, "")
             with self.subTest(names), self.assertRaisesRegex(Refused, "ships a/b as a file, (two|three) as a folder"):
-                oci.write_layout(self.spec(*names), self.folder / "oci")
+                self.image(*names)
 
     def test_layers_that_ship_one_path_with_equal_bytes_are_one_image(self) -> None:
         self.text_layer("one", "a", "1")
         self.text_layer("two", "a", "1")
-        oci.write_layout(self.spec("one", "two"), self.folder / "oci")
+        self.image("one", "two")
 
 
 if __name__ == "__main__":

@@ -4,18 +4,18 @@ It has the Python of the pinned Debian root and nothing else. Standard library o
 """
 
 import argparse
-import io
-import json
+import importlib.util
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
-import tarfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from image_tar import Image
 
 NO_FILES, NO_PROCESSES = 65536, 32768
 """Upper limits for open files and processes in the container: Podman's own may be more than a machine can give."""
@@ -28,30 +28,15 @@ class Refused(Exception):
     """The image cannot be loaded or run; the message says why."""
 
 
-@dataclass(frozen=True)
-class Image:
-    """The image of an OCI layout. Digests are `sha256:…`, layers from the bottom; `tag` is the name that it gets."""
-
-    layout: Path
-    tag: str
-    manifest: str
-    config: str
-    layers: tuple[str, ...]
-
-    def blob(self, digest: str) -> Path:
-        return self.layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-def read_image(layout: Path, name: str) -> Image:
-    def read(path: Path) -> Any:
-        return json.loads(path.read_bytes())
-
-    manifest: str = read(layout / "index.json")["manifests"][0]["digest"]
-    image = Image(layout, tag_of(name), manifest, "", ())
-    content = read(image.blob(manifest))
-    return Image(
-        layout, image.tag, manifest, content["config"]["digest"], tuple(layer["digest"] for layer in content["layers"])
-    )
+def read_module(file: str) -> Any:
+    """The builders' module that makes tars, from its file in the Nix store."""
+    spec = importlib.util.spec_from_file_location("image_tar", file)
+    if spec is None or spec.loader is None:
+        raise Refused(f"{file} is not a module")
+    # Dataclasses look for their module there.
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def tag_of(name: str) -> str:
@@ -68,7 +53,7 @@ def find_engine(asked: str | None) -> str:
     raise Refused(f"{asked or 'neither podman nor docker'} is {'not ' if asked else ''}on PATH")
 
 
-def find_loaded(engine: str, image: Image) -> str | None:
+def find_loaded(engine: str, image: "Image") -> str | None:
     """The id of exactly this image in the engine. Docker's containerd store names it by the manifest, others by the
     config."""
     for digest in (image.config, *([image.manifest] if engine == "docker" else [])):
@@ -79,71 +64,33 @@ def find_loaded(engine: str, image: Image) -> str | None:
     return None
 
 
-def load(engine: str, image: Image) -> str:
+def load(engine: str, image: "Image", name: str, tars: Any) -> str:
     """Load the image unless it is there, tag it, and return its id."""
     found = find_loaded(engine, image)
     if found is None:
         print(f"Loading the image into {engine} …", file=sys.stderr)
-        stream_to_docker(image) if engine == "docker" else pull_into_podman(engine, image)
+        stream(engine, image, tag_of(name), tars)
         found = find_loaded(engine, image)
         if found is None:
             raise Refused(f"{engine} has an image now, but not the one with the config {image.config}")
-    check([engine, "tag", found, image.tag])
-    if engine == "podman":
-        # Podman also names an image by the path that it was pulled from.
-        subprocess.run([engine, "untag", found, f"localhost{image.layout}"], capture_output=True, check=False)
+    check([engine, "tag", found, tag_of(name)])
     return found
 
 
-def pull_into_podman(engine: str, image: Image) -> None:
-    """Podman reads a layout where it lies. A stream it would copy to the disk first."""
-    check([engine, "pull", "--quiet", f"oci:{image.layout}"])
-
-
-def stream_to_docker(image: Image) -> None:
-    with subprocess.Popen(["docker", "load", "--quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as loading:
+def stream(engine: str, image: "Image", tag: str, tars: Any) -> None:
+    """Let the engine read the image's tar while it is made of the folders in the Nix store."""
+    with subprocess.Popen([engine, "load", "--quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as loading:
         assert loading.stdin is not None  # noqa: S101  (it is a pipe)
         try:
-            write_archive(image, loading.stdin)
+            tars.write_image(image, tag, loading.stdin)
             loading.stdin.close()
         except BrokenPipeError:
-            pass  # Docker says why
+            pass  # the engine says why
         except BaseException:
             loading.kill()
             raise
     if loading.returncode != 0:
-        raise Refused("docker could not load the image: its message is above")
-
-
-def write_archive(image: Image, out: IO[bytes]) -> None:
-    """Write a tar that every Docker can load: an OCI layout, with the `manifest.json` of `docker save` for the same
-    blobs."""
-    config, *layers = (f"blobs/sha256/{d.removeprefix('sha256:')}" for d in (image.config, *image.layers))
-    manifest = {
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": image.manifest,
-        "size": image.blob(image.manifest).stat().st_size,
-        "annotations": {"io.containerd.image.name": image.tag, "org.opencontainers.image.ref.name": "latest"},
-    }
-    texts = {
-        "oci-layout": {"imageLayoutVersion": "1.0.0"},
-        "index.json": {"schemaVersion": 2, "manifests": [manifest]},
-        "manifest.json": [{"Config": config, "RepoTags": [image.tag], "Layers": layers}],
-    }
-    with tarfile.open(fileobj=out, mode="w|", bufsize=1 << 20) as tar:
-        for name, content in texts.items():
-            data = json.dumps(content).encode()
-            tar.addfile(entry(name, len(data)), io.BytesIO(data))
-        for digest in dict.fromkeys((image.manifest, image.config, *image.layers)):
-            path = image.blob(digest)
-            with path.open("rb") as f:
-                tar.addfile(entry(f"blobs/sha256/{path.name}", path.stat().st_size), f)
-
-
-def entry(name: str, size: int) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.size = size
-    return made
+        raise Refused(f"{engine} could not load the image: its message is above")
 
 
 def check(command: list[str]) -> None:
@@ -228,17 +175,17 @@ def become(command: list[str]) -> NoReturn:
 
 
 def main(arguments: list[str]) -> str | int:
-    """Called with the OCI layout, the image's name, "load" or "run", and what the user wrote."""
-    layout, name, action, *rest = arguments
+    """Called with `image_tar.py`, the image's folder and name, "load" or "run", and what the user wrote."""
+    tars_file, layout, name, action, *rest = arguments
     options = parser(action).parse_args(rest)
     try:
         engine = find_engine(options.engine)
-        image = read_image(Path(layout), name)
-        loaded = load(engine, image)
-    except (Refused, OSError) as e:
+        tars = read_module(tars_file)
+        loaded = load(engine, tars.read_image(Path(layout)), name, tars)
+    except (Refused, OSError, ValueError) as e:
         return f"error: {e}"
     if action == "load":
-        print(image.tag, loaded)
+        print(tag_of(name), loaded)
         return 0
     become(plan_run(engine, loaded, name, options))
 
