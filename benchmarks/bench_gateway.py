@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import machine, put_section
-from pycomfy.adapters.containers.engine import find_engine
+from pycomfy.adapters.containers.engine import StartableImage, find_engine
 from pycomfy.adapters.containers.relay import bind_port
 from tests.stories.gateway import sdk
 from tests.stories.gateway.container import Container, bare_comfyui, run_client
@@ -29,7 +29,7 @@ def memory_of(container: Container) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1000
 
 
-def measure(image: str, folder: Path) -> dict[str, Any]:
+def measure(image: StartableImage, folder: Path) -> dict[str, Any]:
     engine = find_engine()
     found: dict[str, Any] = {}
     programs = sdk.install(folder / "venv", "websockets")
@@ -83,7 +83,7 @@ def render(found: dict[str, Any]) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        text = render(measure(sys.argv[1], Path(folder)))
+        text = render(measure(StartableImage(sys.argv[1]), Path(folder)))
     put_section("The gateway", text)
     print(text)
 

@@ -38,6 +38,11 @@ class Entry:
     target: str | None = None
 
     @property
+    def kind(self) -> str:
+        """What it is: a file, a link or a folder."""
+        return "file" if self.size is not None else "folder" if self.target is None else "link"
+
+    @property
     def is_exception(self) -> bool:
         """Whether the rule does not say this of it."""
         expected = self.mode in (0o644, 0o755) if self.size is not None else self.mode == 0o755
@@ -130,22 +135,26 @@ def checked_chunks(layer: Path, digest: str) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A layer: the digest and the size of its tar, and its folder."""
+
+    digest: str
+    size: int
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Image:
-    """The image in the folder `layout`. Digests are `sha256:…`; `layers` are those of the tars with their sizes, from
-    the bottom."""
+    """The image in the folder `layout`. Digests are `sha256:…`; the layers are from the bottom."""
 
     layout: Path
     manifest: str
     config: str
-    layers: tuple[tuple[str, int], ...]
+    layers: tuple[Layer, ...]
 
     def blob(self, digest: str) -> Path:
         """The file of the manifest or the config."""
         return self.layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-    def layer(self, digest: str) -> Path:
-        """The folder of a layer."""
-        return self.layout / "layers" / digest.removeprefix("sha256:")
 
 
 def read_image(layout: Path) -> Image:
@@ -153,7 +162,10 @@ def read_image(layout: Path) -> Image:
     manifest: str = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
     image = Image(layout, manifest, "", ())
     content = json.loads(image.blob(manifest).read_bytes())
-    layers = tuple((layer["digest"], layer["size"]) for layer in content["layers"])
+    layers = tuple(
+        Layer(layer["digest"], layer["size"], layout / "layers" / layer["digest"].removeprefix("sha256:"))
+        for layer in content["layers"]
+    )
     return Image(layout, manifest, content["config"]["digest"], layers)
 
 
@@ -161,7 +173,7 @@ def write_image(image: Image, tag: str, out: IO[bytes]) -> None:
     """Write a tar that every Docker, and Podman, can load: an OCI layout, with the `manifest.json` of `docker save` for
     the same blobs. Raises `ValueError` for a layer whose files are not those of its digest, `OSError` for one that is
     gone."""
-    names = {digest: f"blobs/sha256/{digest.removeprefix('sha256:')}" for digest, _ in image.layers}
+    names = {layer.digest: f"blobs/sha256/{layer.digest.removeprefix('sha256:')}" for layer in image.layers}
     about = {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "digest": image.manifest,
@@ -169,7 +181,7 @@ def write_image(image: Image, tag: str, out: IO[bytes]) -> None:
         "annotations": {"io.containerd.image.name": tag, "org.opencontainers.image.ref.name": tag.rpartition(":")[2]},
     }
     config = f"blobs/sha256/{image.config.removeprefix('sha256:')}"
-    entry = {"Config": config, "RepoTags": [tag], "Layers": [names[digest] for digest, _ in image.layers]}
+    entry = {"Config": config, "RepoTags": [tag], "Layers": [names[layer.digest] for layer in image.layers]}
     texts = {
         "oci-layout": json.dumps({"imageLayoutVersion": "1.0.0"}).encode(),
         "index.json": json.dumps({"schemaVersion": 2, "manifests": [about]}, sort_keys=True).encode(),
@@ -180,11 +192,11 @@ def write_image(image: Image, tag: str, out: IO[bytes]) -> None:
     buffered = io.BufferedWriter(out, CHUNK) if isinstance(out, io.RawIOBase) else out
     for name, data in texts.items():
         buffered.write(header(Entry(name, 0o644, size=len(data))) + data + padding(len(data)))
-    for digest, size in dict(image.layers).items():
-        buffered.write(header(Entry(names[digest], 0o644, size=size)))
-        for chunk in checked_chunks(image.layer(digest), digest):
+    for layer in {layer.digest: layer for layer in image.layers}.values():
+        buffered.write(header(Entry(names[layer.digest], 0o644, size=layer.size)))
+        for chunk in checked_chunks(layer.folder, layer.digest):
             buffered.write(chunk)
-        buffered.write(padding(size))
+        buffered.write(padding(layer.size))
     buffered.write(END)
     buffered.flush()
 

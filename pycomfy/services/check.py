@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy import operation
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import LayoutImage
+from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.containers.node_definitions import DidNotStart, log_path
 from pycomfy.adapters.database.entries import IndexedImage
 from pycomfy.adapters.database.records import ImageRecord
@@ -22,7 +21,7 @@ from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import NotFound, PycomfyError, suggest
 from pycomfy.services.lock_request import read_lock
 from pycomfy.services.results import Problem, Result
-from pycomfy.services.verification import ask_image, load_recorded, verify_image
+from pycomfy.services.verification import ask_image, provide_recorded, verify_image
 from pycomfy.services.versions.indexing import list_indexed
 from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
@@ -122,10 +121,9 @@ def _verify(
     layout = LayoutImage(
         record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
     )
-    with operation.step(f"Load {version.label} into {engine.kind}") as task:
-        identity = load_recorded(engine, layout, record.name, task)
+    image = provide_recorded(engine, layout, record.name)
     try:
-        answer = ask_image(workspace, engine, identity, _fingerprint(version, record.platform))
+        answer = ask_image(workspace, engine, image, _fingerprint(version, record.platform))
     except DidNotStart as e:
         return None, (e,)
     verification = verify_image(version.lock, workflow, answer)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pycomfy import operation
+from pycomfy.adapters.containers.engine import StartableImage
 from pycomfy.adapters.containers.node_definitions import read_cached
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import flatten_errors
@@ -24,7 +25,7 @@ from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.services.editor import Editor, EditorWorkflow
 from pycomfy.services.realise import host_platform
 from pycomfy.services.results import Problem, Result
-from pycomfy.services.verification import ask_image, load_recorded
+from pycomfy.services.verification import ask_image, provide_recorded
 from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workflow_folder import find_source
@@ -142,14 +143,12 @@ def _find_server(workspace: Workspace, target: ConversionTarget) -> _Server:
     host, folder = host_platform(), "gateway/"
     gateway = {path.removeprefix(folder): data for path, data in version.files.items() if path.startswith(folder)}
 
-    def load() -> str:
-        engine = workspace.engine
-        with operation.step(f"Load {version.label} into {engine.kind}") as task:
-            return load_recorded(engine, layout_of(record), record.name, task)
+    def image() -> StartableImage:
+        return provide_recorded(workspace.engine, layout_of(record), record.name)
 
     environment = environment_fingerprint(version.lock, host, gateway)
     answer = read_cached(workspace.paths.cache, environment)
     if answer is None:
-        answer = ask_image(workspace, workspace.engine, load(), environment)
-    editor = Editor(workspace, version.lock, host, gateway, load)
+        answer = ask_image(workspace, workspace.engine, image(), environment)
+    editor = Editor(workspace, version.lock, host, gateway, image)
     return _Server(Definitions(answer.types), editor if editor.is_pinned else None)

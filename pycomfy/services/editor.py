@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pycomfy import operation
 from pycomfy.adapters.browser.editor import answer_key, ask_editor, keep, read_kept
+from pycomfy.adapters.containers.engine import StartableImage
 from pycomfy.adapters.debian.rootfs import make_browser
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
@@ -39,14 +40,14 @@ class EditorWorkflow:
 
 @dataclass(frozen=True)
 class Editor:
-    """The editor of a lock's images for `platform`, whose gateway has these files. `image` returns the id of such an
-    image in the engine, or None if none can be started here; it is called only where an answer is not known."""
+    """The editor of a lock's images for `platform`, whose gateway has these files. `image` returns such an image
+    for the engine, or None if none can be started here; it is called only where an answer is not known."""
 
     workspace: Workspace
     lock: Lock
     platform: PlatformName
     gateway: Mapping[str, bytes]
-    image: Callable[[], str | None]
+    image: Callable[[], StartableImage | None]
 
     @property
     def is_pinned(self) -> bool:

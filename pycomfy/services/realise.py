@@ -92,7 +92,7 @@ def realise(
     alone = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, user_caches=False))
     workspace = alone if project.offline else workspace
     supply(workspace, project)
-    sources, image = (evaluate(workspace.nix, project.target(name)) for name in ("sources", "oci"))
+    sources, image = (evaluate(workspace.nix, project.target(name)) for name in ("sources", "layout"))
     _build_wheels(workspace, project, sources, log)
     _fetch(workspace, project, sources, log)
     return _build(alone if rebuild else workspace, project, image, log, title)

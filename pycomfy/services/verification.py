@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import LayoutImage, find_loaded, forget, load, read_layout
+from pycomfy.adapters.containers.engine import Engine, StartableImage
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
+from pycomfy.adapters.containers.load import find_loaded, forget, provide
 from pycomfy.adapters.containers.node_definitions import (
     fetch_node_definitions,
     log_path,
@@ -25,7 +26,6 @@ from pycomfy.core.requirements.model_files import portable_prompt
 from pycomfy.core.versions.verification import NodeDefinitions, Verification, verify_nodes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import HashMismatch, raise_all, suggest
-from pycomfy.progress import Task
 from pycomfy.services.workspace import Workspace
 
 
@@ -37,22 +37,19 @@ def read_cached_definitions(workspace: Workspace, lock: Lock, platform: Platform
 def fetch_definitions(workspace: Workspace, lock: Lock, platform: PlatformName, oci: Path) -> NodeDefinitions:
     """Start the image and return its node definitions, which are kept for every image with the same environment. Raises
     `DidNotStart`."""
-    image = load_built(workspace, lock, oci)
+    image = provide_built(workspace, lock, oci)
     return ask_image(
         workspace, workspace.engine, image, environment_fingerprint(lock, platform, read_toolkit().gateway)
     )
 
 
-def load_built(workspace: Workspace, lock: Lock, oci: Path) -> str:
-    """Load an image that was just built, and return its id in the engine."""
-    engine, layout = workspace.engine, read_layout(oci)
-    with operation.step(f"Load the image into {engine.kind}") as task:
-        task.note(f"{layout.size / 1e9:.2f} GB")
-        return load(engine, layout, lock.name)
+def provide_built(workspace: Workspace, lock: Lock, oci: Path) -> StartableImage:
+    """Return an image that was just built as the engine can start it."""
+    return _provide(workspace.engine, read_layout(oci), lock.name)
 
 
-def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str) -> NodeDefinitions:
-    """Start the loaded image without a GPU, and return its node definitions, which are kept under `environment`, the
+def ask_image(workspace: Workspace, engine: Engine, image: StartableImage, environment: str) -> NodeDefinitions:
+    """Start the image without a GPU, and return its node definitions, which are kept under `environment`, the
     fingerprint of ComfyUI, node packs, packages and gateway. Raises `DidNotStart`."""
     with operation.step("Start ComfyUI in the image") as task:
         with scratch_folder() as folder:
@@ -63,22 +60,21 @@ def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str
     return definitions
 
 
-def replace_loaded(workspace: Workspace, lock: Lock, preliminary: Path, finished: Path) -> None:
-    """Load the finished image in place of the preliminary one, which had no prompt yet and was loaded for its answer.
-    The engine's name then means the finished image, and no nameless image is left. Both paths are OCI layouts."""
+def replace_preliminary(workspace: Workspace, lock: Lock, preliminary: Path, finished: Path) -> None:
+    """Give the engine the finished image in place of the preliminary one, which had no prompt yet and was started for
+    its answer. The engine's name then means the finished image, and no nameless image is left. Both paths are
+    layouts."""
     engine, before, after = workspace.engine, read_layout(preliminary), read_layout(finished)
-    load(engine, after, lock.name)
+    _provide(engine, after, lock.name)
     if before.config_digest != after.config_digest:
-        forget(engine, before)
+        forget(engine, before, lock.name)
 
 
-def load_recorded(engine: Engine, image: LayoutImage, name: str, task: Task) -> str:
-    """Load a recorded image, and return its id in the engine. Its layout is not read if the engine has it. Raises
+def provide_recorded(engine: Engine, image: LayoutImage, name: str) -> StartableImage:
+    """Return a recorded image as the engine can start it. Its layout is not read if the engine has loaded it. Raises
     `HashMismatch` for a layout that has changed since."""
-    loaded = find_loaded(engine, image)
-    if loaded is not None:
-        task.note("already loaded")
-        return loaded
+    if not engine.links_images and (loaded := find_loaded(engine, image)) is not None:
+        return StartableImage(loaded)
     layout = read_layout(image.layout)
     if layout.manifest_digest != image.manifest_digest:
         raise HashMismatch(
@@ -86,8 +82,16 @@ def load_recorded(engine: Engine, image: LayoutImage, name: str, task: Task) -> 
             where=str(image.layout),
             fix=suggest("build"),
         )
-    task.note(f"{layout.size / 1e9:.2f} GB")
-    return load(engine, layout, name)
+    return _provide(engine, layout, name)
+
+
+def _provide(engine: Engine, image: LayoutImage, name: str) -> StartableImage:
+    """Return the image for the engine. Only one that has to be loaded takes long enough for a step."""
+    if engine.links_images:
+        return provide(engine, image, name)
+    with operation.step(f"Load the image into {engine.kind}") as task:
+        task.note(f"{image.size / 1e9:.2f} GB")
+        return provide(engine, image, name)
 
 
 def verify_image(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Verification:

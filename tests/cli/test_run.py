@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io.paths import Paths
 from tests.support.cli_projects import Place, programs, refused
 from tests.support.service_projects import make_files, record_layout

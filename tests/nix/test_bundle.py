@@ -14,7 +14,7 @@ import pytest
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.bundle.reader import open_bundle
 from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.settings import NixSettings

@@ -15,7 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from pycomfy.adapters.containers.load import image_tag, read_layout
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import image_tag
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.io.download import File, fetch_all
 from pycomfy.adapters.io.paths import find_paths

@@ -1,5 +1,6 @@
 """What Nix makes of a lock: an image whose bytes depend on the lock alone."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -12,13 +13,21 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.containers.layer_wheels import read_misrecorded
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io import process
 from pycomfy.adapters.nix.build import BuildTarget, evaluate
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.errors import BuildFailed, HashMismatch, NetworkError
-from tests.support.nix_projects import Workshop, bucket_of, built, evaluate_expression, names_in, names_in_buckets
+from tests.support.nix_projects import (
+    Workshop,
+    bucket_of,
+    built,
+    evaluate_expression,
+    layer_named,
+    names_in,
+    names_in_buckets,
+)
 
 
 def small_lock(workshop: Workshop, root: Root, **more: Root) -> Lock:
@@ -59,11 +68,11 @@ def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -
         "opt/gateway/lib/python3.11/site-packages/gatewaykit/__pycache__/__init__.cpython-311.pyc",
     } <= gateway.keys()
     assert "opt/pycomfy/gateway/requirements.txt" not in gateway
-    assert gateway["opt/gateway/bin/python"].linkname == "/usr/bin/python3.11"
+    assert gateway["opt/gateway/bin/python"].target == "/usr/bin/python3.11"
     others = {name for layer in image.layer_names if layer != "gateway" for name in names_in(oci, layer)}
     assert not [name for name in others if "gateway" in name]
     venv = names_in(oci, "venv")
-    assert (venv["data/output"].uid, venv["tmp"].mode, venv["opt/venv/bin/python"].linkname) == (
+    assert (venv["data/output"].uid, venv["tmp"].mode, venv["opt/venv/bin/python"].target) == (
         1000,
         0o1777,
         "/usr/bin/python3.11",
@@ -72,7 +81,7 @@ def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -
     for layer in image.layer_names:
         for name, entry in names_in(oci, layer).items():
             assert entry.uid == 0 or name.split("/")[0] == "data", name
-            assert not entry.mode & 0o022 or entry.issym() or name in ("tmp", "var/tmp"), name
+            assert not entry.mode & 0o022 or entry.target is not None or name in ("tmp", "var/tmp"), name
             assert not entry.mode & 0o6000, name
 
 
@@ -117,13 +126,39 @@ def test_surroundings_change_no_bit(workshop: Workshop, root: Root, monkeypatch:
             other = workshop.with_settings(settings)
             assert built(other, elsewhere) == first
             # `--check` builds again and compares every bit of the output with what is there.
-            for attribute in ("layers", "oci"):
+            for attribute in ("layers", "layout"):
                 command = settings.command("nix-build", elsewhere, "-A", attribute, "--check", "--no-out-link")
                 done = subprocess.run(command, check=False, capture_output=True, text=True)
                 assert done.returncode == 0, done.stderr
                 assert done.stderr.count("checking outputs of") == (8 if attribute == "layers" else 1)
     finally:
         os.umask(before)
+
+
+def test_the_whole_layout_has_the_tar_of_every_layer(workshop: Workshop, root: Root) -> None:
+    project = workshop.project(small_lock(workshop, root))
+    layout, oci = built(workshop, project), built(workshop, project, attribute="oci")
+    image = read_layout(layout)
+    for name in ("index.json", "oci-layout"):
+        assert (oci / name).read_bytes() == (layout / name).read_bytes()
+    blobs = {blob.name: blob for blob in (oci / "blobs/sha256").iterdir()}
+    digests = {image.manifest_digest, image.config_digest, *image.layers}
+    assert {f"sha256:{name}" for name in blobs} == digests
+    for name, blob in blobs.items():
+        assert hashlib.sha256(blob.read_bytes()).hexdigest() == name
+    sizes = sum(blobs[d.removeprefix("sha256:")].stat().st_size for d in (image.config_digest, *image.layers))
+    assert image.size == sizes
+
+
+def test_no_tar_of_a_layer_is_made_for_what_pycomfy_starts(workshop: Workshop, root: Root) -> None:
+    project = workshop.project(small_lock(workshop, root))
+    plan = evaluate(workshop.settings, BuildTarget(project, "layout", "linux/amd64"))
+    assert not [path for path in plan.derivations if "-tar-" in path]
+    assert [
+        path
+        for path in evaluate(workshop.settings, BuildTarget(project, "oci", "linux/amd64")).derivations
+        if "-tar-" in path
+    ]
 
 
 def test_a_layer_does_not_change_when_debian_does(workshop: Workshop, root: Root, other_root: Root) -> None:
@@ -240,7 +275,7 @@ def test_another_gateway_changes_its_layer_and_no_other(workshop: Workshop, root
 
 def test_the_flake_builds_the_same_image_without_fetching_nixpkgs(workshop: Workshop, root: Root) -> None:
     project = workshop.project(small_lock(workshop, root))
-    expected = built(workshop, project)
+    expected = built(workshop, project, attribute="oci")
     features = ("--extra-experimental-features", "nix-command flakes")
     command = workshop.settings.command("nix", *features, "build", "--json", "--no-link", f"path:{project}#oci")
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -259,13 +294,11 @@ def test_a_command_of_two_wheels_is_that_of_the_one_that_keeps_it(workshop: Work
     exclude = ("one-1.0.data/scripts/both",)
     lock = workshop.lock({"linux/amd64": root}, [wheels[0].model_copy(update={"exclude": exclude}), wheels[1]], [])
     oci = built(workshop, workshop.project(lock, "settled"))
-    image = read_layout(oci)
     assert {name for name in names_in_buckets(oci) if name.startswith("opt/venv/bin/")} == {
         f"opt/venv/bin/{name}" for name in ("both", "only-one", "only-two")
     }
-    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index(bucket_of("two"))])) as tar:
-        both = tar.extractfile("opt/venv/bin/both")
-        assert both is not None and b"from two import run" in both.read()
+    script = layer_named(oci, bucket_of("two")) / "diff/opt/venv/bin/both"
+    assert "from two import run" in script.read_text()
 
 
 def test_only_an_image_with_a_compiler_names_it_in_its_environment(workshop: Workshop, root: Root) -> None:

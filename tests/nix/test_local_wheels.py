@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock

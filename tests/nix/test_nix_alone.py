@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.debian.packages import read_releases
 from pycomfy.adapters.debian.rootfs import pin_root
 from pycomfy.adapters.io.paths import find_paths

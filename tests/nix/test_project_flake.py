@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.load import find_loaded, image_tag, read_layout, write_archive
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import find_loaded, image_tag, write_archive
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root

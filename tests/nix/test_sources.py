@@ -2,12 +2,11 @@
 
 import hashlib
 import shutil
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.nix.build import BuildTarget, evaluate
 from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.adapters.sources.pin import pin_source
@@ -21,7 +20,7 @@ from pycomfy.core.sources.url import UrlSource
 from pycomfy.services.realise import Project, host_platform, realise, supply
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
-from tests.support.nix_projects import Workshop
+from tests.support.nix_projects import Workshop, layer_named
 from tests.support.package_index import serve
 from tests.support.repositories import commit, git
 
@@ -60,9 +59,8 @@ def test_a_single_file_is_the_package_that_comfyui_loads(workshop: Workshop, roo
     lock = workshop.lock({"linux/amd64": root}, wheels, packs)
     project = Project(workshop.project(lock), lock, host_platform(), workshop.folder)
     image = read_layout(realise(Workspace(new_paths(tmp_path), workshop.settings), project, log=tmp_path / "log").oci)
-    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index("pack-only")])) as tar:
-        file = tar.extractfile("opt/ComfyUI/custom_nodes/only/__init__.py")
-        assert file is not None and file.read() == data
+    file = layer_named(image.layout, "pack-only") / "diff/opt/ComfyUI/custom_nodes/only/__init__.py"
+    assert file.read_bytes() == data
 
 
 def test_a_single_file_behind_a_login_needs_no_setting_of_nix(

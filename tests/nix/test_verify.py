@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.resources import read_toolkit
@@ -193,7 +193,7 @@ def test_an_image_for_another_platform_has_what_was_built_here(workshop: Worksho
     lock = workshop.lock({"linux/amd64": root, "linux/arm64": arm_root}, [wheel], [])
     pins = lock.platforms["linux/arm64"].model_copy(update={"wheels": (elsewhere,)})
     lock = lock.model_copy(update={"platforms": {**lock.platforms, "linux/arm64": pins}})
-    target = BuildTarget(workshop.project(lock), "oci", "linux/arm64")
+    target = BuildTarget(workshop.project(lock), "layout", "linux/arm64")
     plan = evaluate(workshop.settings, target)
     (oci,) = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     assert read_layout(workshop.settings.local_path(oci)).platform == "linux/arm64"
@@ -220,6 +220,6 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
 def test_a_wheel_that_comes_out_otherwise_is_refused(workshop: Workshop, root: Root) -> None:
     wheel = built_wheel(workshop, root).model_copy(update={"sha256": "1" * 64})
     project = workshop.project(make_lock(workshop, root, wheel))
-    plan = evaluate(workshop.settings, BuildTarget(project, "oci", "linux/amd64"))
+    plan = evaluate(workshop.settings, BuildTarget(project, "layout", "linux/amd64"))
     with pytest.raises(BuildFailed, match=r"demo 1.0, built again from its source, is not the wheel .*archive"):
         build(workshop.settings, plan, workshop.folder / "log", lambda e: None)

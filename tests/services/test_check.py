@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.containers.node_definitions import read_cached
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process

@@ -9,7 +9,7 @@ import pytest
 
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models import store as store_module

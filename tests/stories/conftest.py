@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import load, read_layout
+from pycomfy.adapters.containers.engine import Engine, StartableImage
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import provide
 from tests.stories.gateway import sdk
 from tests.stories.gateway.container import Container, serving
 
@@ -63,13 +64,15 @@ def made(demo: Demo) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def hello_image(engine: Engine, made: dict[str, Any]) -> str:
-    """The id of the demo's image in the engine."""
-    return load(engine, read_layout(Path(made["build"]["oci"])), "pycomfy-story")
+def hello_image(engine: Engine, made: dict[str, Any]) -> StartableImage:
+    """The demo's image for the engine."""
+    return provide(engine, read_layout(Path(made["build"]["oci"])), "pycomfy-story")
 
 
 @pytest.fixture(scope="session")
-def gateway(engine: Engine, hello_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def gateway(
+    engine: Engine, hello_image: StartableImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Container]:
     """A gateway without any network, for all the stories that leave it as it is."""
     with serving(engine, hello_image, tmp_path_factory.mktemp("gateway")) as container:
         yield container

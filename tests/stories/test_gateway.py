@@ -20,7 +20,7 @@ import httpx
 import pytest
 import websockets
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from tests.stories.conftest import red_png
 from tests.stories.gateway.container import TERMINAL, Container, node, read_events, serving, slow, small
 from tests.support.small_disks import small_disk
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.story
 
 
 @pytest.fixture
-def own(engine: Engine, hello_image: str, tmp_path: Path) -> Iterator[Container]:
+def own(engine: Engine, hello_image: StartableImage, tmp_path: Path) -> Iterator[Container]:
     """One that may be killed."""
     with serving(engine, hello_image, tmp_path) as container:
         yield container
@@ -220,7 +220,7 @@ def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def test_a_job_in_two_branches_gives_what_it_gives_whole(
-    engine: Engine, gateway: Container, hello_image: str, tmp_path: Path
+    engine: Engine, gateway: Container, hello_image: StartableImage, tmp_path: Path
 ) -> None:
     def run(container: Container) -> list[tuple[str, str, bytes]]:
         done = container.finish(container.submit(graph)["id"])
@@ -267,7 +267,7 @@ def test_jobs_outlive_their_container(own: Container) -> None:
     assert own.stop() == 0
 
 
-def test_a_full_disk_loses_no_accepted_job(engine: Engine, hello_image: str, tmp_path: Path) -> None:
+def test_a_full_disk_loses_no_accepted_job(engine: Engine, hello_image: StartableImage, tmp_path: Path) -> None:
     with small_disk(tmp_path / "data", "size=96m") as disk, serving(engine, hello_image, tmp_path) as container:
         running = container.submit(slow(fresh(), nodes=4))["id"]
         filler = disk / "filler"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.gateway.jobs.housekeeping import KEEP_FREE
 from tests.stories.any_pack import IN_CONTAINER, write_any_pack
 from tests.stories.gateway.container import Container, node, serving, small
@@ -27,7 +27,9 @@ LEFT_OUT = "pycomfy_comfyui_log_lines_left_out_total"
 
 
 @pytest.fixture(scope="module")
-def flooded(engine: Engine, hello_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def flooded(
+    engine: Engine, hello_image: StartableImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Container]:
     folder = tmp_path_factory.mktemp("flooded")
     mounts = {IN_CONTAINER: write_any_pack(folder / "pack")}
     settings = {"PYCOMFY_WORKERS": "2"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.relay import bind_port
 from tests.stories.conftest import ROOT
 from tests.stories.gateway import sdk
@@ -23,7 +23,9 @@ IMAGE, TEXT = (
 
 
 @pytest.fixture(scope="module")
-def ours(engine: Engine, hello_image: str, sdk_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def ours(
+    engine: Engine, hello_image: StartableImage, sdk_programs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     folder = tmp_path_factory.mktemp("ours")
     with serving(engine, hello_image, folder) as container, container.on_port() as address:
         return run_client(sdk_programs / "python", SCRIPT, address)
@@ -36,7 +38,7 @@ def test_the_sdk_gets_what_the_contract_says(ours: dict[str, Any]) -> None:
 
 
 def test_the_table_of_differences_to_the_proxy_is_true(
-    engine: Engine, hello_image: str, sdk_programs: Path, ours: dict[str, Any], tmp_path: Path
+    engine: Engine, hello_image: StartableImage, sdk_programs: Path, ours: dict[str, Any], tmp_path: Path
 ) -> None:
     """Each line names a step of the path. What differs now and then only, as with events that the proxy misses, is no
     difference of the contract: it is one that stays when the path is walked again."""

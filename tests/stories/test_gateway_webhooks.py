@@ -10,7 +10,7 @@ import httpx
 import pytest
 import standardwebhooks
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from tests.stories.gateway.container import TERMINAL, Container, host_address, serving
 from tests.support.http_server import RequestHandler, serve_http
 
@@ -78,7 +78,7 @@ class Hooked:
 
 
 @pytest.fixture(scope="module")
-def hooked(engine: Engine, hello_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hooked]:
+def hooked(engine: Engine, hello_image: StartableImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hooked]:
     host = host_address(engine)
     receiver = Receiver()
     # The address of the machine in that network is there once the first container is.

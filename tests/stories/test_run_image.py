@@ -16,7 +16,8 @@ import pytest
 from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_protocol import JobRequest
-from pycomfy.adapters.containers.load import LayoutImage, load, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
+from pycomfy.adapters.containers.load import provide
 from pycomfy.adapters.containers.process import run_container
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import RunFailed
@@ -122,7 +123,7 @@ def test_a_missing_model_is_named_with_its_node(engine: Engine, layout: LayoutIm
 
 def test_the_image_lists_its_own_nodes(engine: Engine, layout: LayoutImage, tmp_path: Path) -> None:
     lines: list[bytes] = []
-    spec = ContainerSpec(load(engine, layout, "pycomfy-story"), ("object-info",), tmp_path)
+    spec = ContainerSpec(provide(engine, layout, "pycomfy-story"), ("object-info",), tmp_path)
     assert run_container(engine, spec, b"", lines.append, 300).status == 0
     answer = json.loads(lines[-1])
     assert answer["import_failures"] == []
@@ -136,7 +137,7 @@ def test_each_model_is_in_comfyuis_lists_once(engine: Engine, layout: LayoutImag
         (tmp_path / "models" / path).write_text("x")
     (tmp_path / "data").mkdir()
     lines: list[bytes] = []
-    image = load(engine, layout, "pycomfy-story")
+    image = provide(engine, layout, "pycomfy-story")
     spec = ContainerSpec(image, ("object-info",), tmp_path / "data", models=tmp_path / "models")
     assert run_container(engine, spec, b"", lines.append, 300).status == 0
     types = json.loads(lines[-1])["object_info"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.resources import read_toolkit
@@ -38,7 +38,7 @@ def build_and_record(
     platform = platform or host_platform()
     files = project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit())
     project = workshop.project(lock)
-    plan = evaluate(workshop.settings, BuildTarget(project, "oci", platform))
+    plan = evaluate(workshop.settings, BuildTarget(project, "layout", platform))
     (path,) = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     image = read_layout(workshop.settings.local_path(path))
     add_gc_root(workshop.settings, path, layout_link(Workspace(paths), image.manifest_digest))

@@ -5,16 +5,16 @@ import dataclasses
 import hashlib
 import json
 import subprocess
-import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
+from pycomfy.adapters.nix.image_tar import Entry, list_entries
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree
@@ -124,18 +124,22 @@ def evaluate_expression(project: Path, expression: str) -> object:
     return value
 
 
-def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:
+def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "layout") -> Path:
     """The store path that `nix-build` makes of an attribute of a project."""
     plan = evaluate(workshop.settings, BuildTarget(project, attribute, platform))
     paths = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     return Path(paths[0])
 
 
-def names_in(oci: Path, layer: str) -> dict[str, tarfile.TarInfo]:
+def layer_named(layout: Path, layer: str) -> Path:
+    """The folder of a layer of an image."""
+    image = read_layout(layout)
+    return image.layer(image.layers[image.layer_names.index(layer)])
+
+
+def names_in(layout: Path, layer: str) -> dict[str, Entry]:
     """The entries of a layer of an image, by name."""
-    image = read_layout(oci)
-    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index(layer)])) as tar:
-        return {entry.name: entry for entry in tar}
+    return {entry.path: entry for entry in list_entries(layer_named(layout, layer))}
 
 
 def names_in_buckets(oci: Path) -> dict[str, tarfile.TarInfo]:

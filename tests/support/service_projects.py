@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pycomfy.adapters.containers.load import LayoutImage
+from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.entries import Build
 from pycomfy.adapters.io.paths import Paths

@@ -1,16 +1,15 @@
 """A real image of about two megabytes: this machine's shell, its libraries, and nothing else."""
 
-import gzip
 import hashlib
-import io
 import json
 import platform
 import secrets
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
+
+from tests.support.layer_folders import Content, File, Link, write_layer_folder
 
 PYTHON = Path(sys.executable).resolve()
 
@@ -23,7 +22,6 @@ def write_layout(
     layout: Path,
     *,
     linked: bool = False,
-    compressed: bool = False,
     script: str | None = None,
     programs: tuple[str, ...] = (),
     python: str | None = None,
@@ -32,7 +30,8 @@ def write_layout(
     running the program `python`, which may import what `PYTHON_MODULES` import. It has those `programs` of this
     machine, too.
 
-    `linked` puts the blobs elsewhere, as Nix does. No two images are the same: who removes one takes none from others.
+    `linked` puts the blobs and the layer elsewhere, as Nix does. No two images are the same: who removes
+    one takes none from others.
     """
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
@@ -46,7 +45,11 @@ def write_layout(
             (blobs / digest).symlink_to(store / digest)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
-    layer = _shell_layer(script or python or "", programs, python is not None)
+    files = _shell_files(script or python or "", programs, python is not None)
+    owners = dict.fromkeys(("data",), (0o755, 1000, 1000))
+    digest, size = write_layer_folder(store / "layer", files, {**owners, "tmp": (0o1777, 0, 0)})
+    (layout / "layers").mkdir()
+    (layout / "layers" / digest.removeprefix("sha256:")).symlink_to(store / "layer")
     entrypoint = ["/bin/sh", "-c"] if script is None else ["/bin/sh", "/script"]
     if python is not None:
         entrypoint = [str(PYTHON), "-S", "-B", "/script"]
@@ -60,15 +63,14 @@ def write_layout(
             "Cmd": ["exit 0"],
             "Labels": {"made": secrets.token_hex(8)},
         },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest]},
     }
-    packed = gzip.compress(layer, mtime=0) if compressed else layer
     kind = "application/vnd.oci.image.{}"
     manifest = {
         "schemaVersion": 2,
         "mediaType": kind.format("manifest.v1+json"),
         "config": blob(json.dumps(config).encode(), kind.format("config.v1+json")),
-        "layers": [blob(packed, kind.format("layer.v1.tar" + ("+gzip" if compressed else "")))],
+        "layers": [{"mediaType": kind.format("layer.v1.tar"), "digest": digest, "size": size}],
     }
     entry = blob(json.dumps(manifest).encode(), kind.format("manifest.v1+json"))
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
@@ -85,24 +87,21 @@ def _python_files() -> dict[str, Path]:
     return {path: Path(path) for path in (str(PYTHON), *printed.split()) if path.startswith("/")}
 
 
-def _shell_layer(script: str, programs: tuple[str, ...], python: bool) -> bytes:
-    """The shell, more programs, and what the dynamic linker finds for them, at the same paths as here; and `script` as
-    /script."""
+def _shell_files(script: str, programs: tuple[str, ...], python: bool) -> dict[str, Content]:
+    """The shell, more programs, and what the dynamic linker finds for them, at the same paths as here; `script` as
+    /script; and what an engine mounts over."""
     present = {f"/bin/{name}": Path(shutil.which(name) or name).resolve() for name in ("sh", *programs)}
     modules = _python_files() if python else {}
     present.update({name: path for name, path in modules.items() if path.suffix != ".py"})
     words = subprocess.run(["ldd", *present.values()], capture_output=True, text=True, check=True).stdout.split()
     libraries = {word: Path(word) for word in words if word.startswith("/") and word[-1] != ":"}
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name in ("data", "models", "tmp"):
-            folder = tarfile.TarInfo(name)
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(folder)
-        files = {name: path.resolve().read_bytes() for name, path in {**libraries, **present}.items()}
-        files.update({name: path.read_bytes() for name, path in modules.items()})
-        for name, data in sorted({**files, "/script": script.encode()}.items()):
-            entry = tarfile.TarInfo(name.lstrip("/"))
-            entry.size, entry.mode = len(data), 0o755
-            tar.addfile(entry, io.BytesIO(data))
-    return out.getvalue()
+    files = {name: path.resolve().read_bytes() for name, path in {**libraries, **present}.items()}
+    files.update({name: path.read_bytes() for name, path in modules.items()})
+    files["/script"] = script.encode()
+    folders: dict[str, Content] = dict.fromkeys(("data", "models", "tmp", "dev", "proc", "sys", "run"))
+    mounted: dict[str, Content] = {
+        "etc/hosts": File(b""),
+        "etc/resolv.conf": File(b""),
+        "etc/mtab": Link("/proc/mounts"),
+    }
+    return {**folders, **mounted, **{name.lstrip("/"): File(data, True) for name, data in sorted(files.items())}}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.containers.arguments import DEFAULT_LIMITS, ContainerSpec, Limits
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.process import ContainerTimeout, LineTooLong, run_container
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core.prompt.editor_prompt import MOMENTS, BadAnswer, EditorAnswer, parse_answer, render_answer
@@ -28,7 +28,7 @@ _COMMAND = ("-g", "--", "/opt/venv/bin/python", "-B", "/opt/editor/driver.py")
 
 def ask_editor(
     engine: Engine,
-    image: str,
+    image: StartableImage,
     browser: Path,
     workflows: Sequence[object],
     data: Path,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.gpus import explain_missing_gpus, inspect_gpus
 from pycomfy.adapters.io.atomic_files import RESERVED_BYTES
 from pycomfy.core.sizes import parse_size
@@ -74,7 +74,7 @@ SHARED = Path("/run/pycomfy")
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """What runs, and what it may see. `image` is an image's id, `command` what follows its entrypoint. `data` is
+    """What runs, and what it may see. `image` is what starts, `command` what follows its entrypoint. `data` is
     mounted at /data and writable, `models` at /models and read-only, as is each of `model_files` (by its path below
     /models, where a file must exist already). `gpus` is "all", or device numbers or UUIDs with commas between;
     `network` is "none" or the engine's name of one. `mounts` are more folders by their path in the container, which are
@@ -85,7 +85,7 @@ class ContainerSpec:
     `held` are open files that the engine's client has, too: so a lock lasts until the container has ended, also where
     this process is killed."""
 
-    image: str
+    image: StartableImage
     command: tuple[str, ...]
     data: Path
     models: Path | None = None
@@ -104,28 +104,19 @@ class ContainerSpec:
 
 @dataclass(frozen=True)
 class User:
-    """Whom the processes in the container run as. `namespace` is a mapping of users that the engine needs; `owns` says
-    that mounted folders must belong to that user."""
+    """Whom the processes in the container run as. `owns` says that mounted folders must belong to that user."""
 
     uid: int
     gid: int
-    namespace: str | None = None
     owns: bool = False
-
-    @property
-    def arguments(self) -> list[str]:
-        return [*([f"--userns={self.namespace}"] if self.namespace else []), f"--user={self.uid}:{self.gid}"]
 
 
 def plan_user(engine: Engine, uid: int, gid: int) -> User:
     """Map the user `uid`, who runs pycomfy, to the image's user, in the way that this engine can."""
-    if engine.rootless and engine.kind == "docker":
-        # The container's root is the user outside; with no capability left it can do nothing the user cannot.
-        return User(0, 0)
-    if engine.rootless and engine.version >= (4, 3):
-        return User(USER, USER, namespace=f"keep-id:uid={USER},gid={USER}")
     if engine.rootless:
-        return User(uid, gid, namespace="keep-id")
+        # The container's root is the user outside; with no capability left it can do nothing the user cannot. Another
+        # mapping of users would make Podman copy the whole image.
+        return User(0, 0)
     return User(USER, USER, owns=True) if uid == 0 else User(uid, gid)
 
 
@@ -152,7 +143,7 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         # The user's models and the driver's files keep their labels; relabelling them would be worse.
         *(["--security-opt=label=disable"] if engine.selinux and users else []),
         f"--network={spec.network}",
-        *user.arguments,
+        f"--user={user.uid}:{user.gid}",
         *plan_limits(engine),
         *([f"--memory={limits.memory}b"] if limits.memory and engine.limits_memory else []),
         *([f"--pids-limit={limits.pids or -1}"] if engine.limits_pids else []),
@@ -169,8 +160,9 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         *(f"--volume={_mountable(folder)}:{_mountable(Path(at))}:ro" for at, folder in spec.mounts.items()),
         *devices,
         *([f"--entrypoint={spec.program}"] if spec.program is not None else []),
-        spec.image,
+        spec.image.id,
         *spec.command,
+        store=spec.image.store,
     )
 
 

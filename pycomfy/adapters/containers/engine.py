@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy.adapters.io import process
+from pycomfy.core.loose_json import as_mapping
 from pycomfy.errors import BadConfig, MissingTool, PycomfyError
 
 Kind = Literal["podman", "docker"]
@@ -23,7 +24,8 @@ CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))
 class Engine:
     """`runtime` is the OCI runtime to use where the default one does not work; `nvidia_cdi` and `nvidia_runtime` are
     the two ways to give a container a GPU, as far as they can be seen from here: the daemon of a `remote` one is
-    elsewhere, or in a machine of its own. `limits_memory` and `limits_pids` say what it can limit here."""
+    elsewhere, or in a machine of its own. `limits_memory` and `limits_pids` say what it can limit here.
+    `storage_options` are those of its configuration for its storage; None where it takes no more image stores."""
 
     kind: Kind
     version: tuple[int, ...] = ()
@@ -35,11 +37,28 @@ class Engine:
     limits_memory: bool = True
     limits_pids: bool = True
     remote: bool = False
+    storage_options: tuple[str, ...] | None = None
 
-    def command(self, *arguments: str) -> list[str]:
-        """Return the argument list of one call."""
+    @property
+    def links_images(self) -> bool:
+        """Whether it can start an image from a store of links."""
+        return self.storage_options is not None
+
+    def command(self, *arguments: str, store: Path | None = None) -> list[str]:
+        """Return the argument list of one call; with `store` it sees the images of that image store, too."""
         runtime = ["--runtime", self.runtime] if self.runtime and self.kind == "podman" else []
-        return [self.kind, *runtime, *arguments]
+        # With one option on the command line, Podman takes none from its configuration.
+        options = [*(self.storage_options or ()), f"overlay.imagestore={store}"] if store is not None else []
+        return [self.kind, *runtime, *(word for o in options for word in ("--storage-opt", o)), *arguments]
+
+
+@dataclass(frozen=True)
+class StartableImage:
+    """An image that the engine can start, by its id. `store` is the image store that has it, None for the engine's
+    own."""
+
+    id: str
+    store: Path | None = None
 
 
 def list_candidates(name: str | None = None, environment: Mapping[str, str] = os.environ) -> tuple[Kind, ...]:
@@ -122,7 +141,23 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
         nvidia_cdi=has_nvidia_cdi(),
         limits_memory=controllers is None or "memory" in controllers,
         limits_pids=controllers is None or "pids" in controllers,
+        storage_options=None if host.get("serviceIsRemote") else _read_storage_options(info.get("store")),
     )
+
+
+def _read_storage_options(store: object) -> tuple[str, ...] | None:
+    """Return the options of Podman's storage, without those that name more image stores; None for another driver than
+    overlay: only that one has a layer's files in a folder of their own."""
+    about = as_mapping(store)
+    if about.get("graphDriverName") != "overlay":
+        return None
+    options = []
+    for name, value in as_mapping(about.get("graphOptions")).items():
+        if isinstance(value, dict):
+            value = value.get("Executable")  # of the program that mounts
+        if isinstance(value, str) and not name.lower().endswith("imagestore"):
+            options.append(f"{name}={value}")
+    return tuple(options)
 
 
 def read_docker_info() -> dict[str, Any]:

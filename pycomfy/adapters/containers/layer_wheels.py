@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pycomfy.adapters.containers.load import LayoutImage
+from pycomfy.adapters.containers.layout import LayoutImage
 
 _FILE = "misrecorded.json"
 """As in `nix/builders/layer.py`."""
@@ -13,7 +13,7 @@ def read_misrecorded(image: LayoutImage) -> tuple[str, ...]:
     """Return the wheels whose RECORD does not describe their files, as "decord 0.6.0", sorted."""
     found: set[str] = set()
     for digest in image.diff_ids:
-        found |= _read(image.blob(digest).resolve().parent / _FILE)
+        found |= _read(image.layer(digest) / _FILE)
     return tuple(sorted(found))
 
 

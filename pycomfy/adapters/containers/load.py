@@ -1,103 +1,39 @@
-"""Load an image from its OCI layout into the engine, without a registry and only once."""
+"""Get an image that Nix built to where the engine can start it: Podman from where it lies, Docker by its tar."""
 
 import contextlib
-import io
-import json
-import os
 import re
 import subprocess
-import tarfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from dataclasses import replace
+from typing import IO
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
+from pycomfy.adapters.containers.image_store import NotLinkable, link_image, unlink_image
+from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
+from pycomfy.adapters.nix.image_tar import read_image, write_image
 from pycomfy.core.sentences import join_lines
-from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed, suggest
+from pycomfy.errors import BadInput, HashMismatch, NoSpace, RunFailed, suggest
 from pycomfy.operation import cancel_scope
 
-_MAX_JSON = 4 << 20
-_STORE = Path("/nix/store")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
-
-@dataclass(frozen=True)
-class LayoutImage:
-    """The one image of an OCI layout. Digests are `sha256:…`; `size` is that of config and layers, in bytes.
-    `layer_names` are ours, from the history: "root", "torch" …"""
-
-    layout: Path
-    manifest_digest: str
-    config_digest: str
-    layers: tuple[str, ...]
-    diff_ids: tuple[str, ...]
-    platform: str
-    size: int
-    layer_names: tuple[str, ...] = ()
-
-    def blob(self, digest: str) -> Path:
-        """Return the file of a manifest, config or layer."""
-        return self.layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-def read_layout(layout: Path) -> LayoutImage:
-    """Read an OCI layout. Raises `NotFound` if there is none, `BadInput` unless it has exactly one image.
-
-    Anybody's code may have made it. Its blobs may be links to beside it, as those of Nix are, but to nothing else: the
-    engine reads them as this user, and /dev/zero has no end.
-    """
-    if not (layout / "oci-layout").is_file():
-        raise NotFound("no OCI layout", where=str(layout), fix=suggest("build"))
-    try:
-        _check_links(layout, ["oci-layout", "index.json"])
-        manifests = _json(layout / "index.json")["manifests"]
-        if len(manifests) != 1:
-            raise BadInput(
-                f"the layout has {len(manifests)} images instead of one", where=str(layout), fix=suggest("build")
-            )
-        manifest_digest = _digest(manifests[0]["digest"])
-        blobs = layout / "blobs" / "sha256"
-        _check_links(blobs, [manifest_digest], layout)
-        manifest = _json(blobs / manifest_digest.removeprefix("sha256:"))
-        config_digest = _digest(manifest["config"]["digest"])
-        _check_links(blobs, [config_digest, *(_digest(entry["digest"]) for entry in manifest["layers"])], layout)
-        config = _json(blobs / config_digest.removeprefix("sha256:"))
-        return LayoutImage(
-            layout,
-            manifest_digest,
-            config_digest,
-            tuple(_digest(entry["digest"]) for entry in manifest["layers"]),
-            tuple(_digest(d) for d in config["rootfs"]["diff_ids"]),
-            f"{config['os']}/{config['architecture']}",
-            sum(int(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
-            tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as e:
-        raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix=suggest("build")) from e
-
-
-def _check_links(folder: Path, names: Iterable[str], layout: Path | None = None) -> None:
-    """Raise `ValueError` for a file that is none, or a link to what is neither beside the layout nor in Nix's store.
-    One that is missing may not be needed any more."""
-    beside = Path(os.path.realpath((layout or folder).parent))
-    for name in names:
-        path = Path(os.path.realpath(folder / name.removeprefix("sha256:")))
-        if not any(path.is_relative_to(allowed) for allowed in (beside, _STORE)):
-            raise ValueError(f"{name} is a link to {path}")
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{name} is not a file")
+def provide(engine: Engine, image: LayoutImage, name: str) -> StartableImage:
+    """Let the engine start the image, under the name `localhost/pycomfy/NAME`. Podman starts it from the Nix store; an
+    engine that cannot, loads it once. Raises as `load`."""
+    if engine.links_images:
+        with contextlib.suppress(NotLinkable):
+            return StartableImage(image.config_digest.removeprefix("sha256:"), link_image(image, image_tag(name)))
+    return StartableImage(load(engine, image, name))
 
 
 def load(engine: Engine, image: LayoutImage, name: str) -> str:
-    """Load the image under the name `localhost/pycomfy/NAME`, and return its id in the engine. An image that is loaded
-    already is not read again. Raises `RunFailed`, or `NoSpace`, if the engine refuses it."""
+    """Load the image into the engine's own storage, under the name `localhost/pycomfy/NAME`, and return its id there.
+    One that is loaded already is not read again. Raises `RunFailed`, or `NoSpace`, if the engine refuses it, `BadInput`
+    if its files are gone or others."""
     tag = image_tag(name)
     found = find_loaded(engine, image)
     if found is None:
-        (_pull if engine.kind == "podman" else _load)(engine, image, tag)
+        _stream(engine, image, tag)
         found = find_loaded(engine, image)
         if found is None:
             raise HashMismatch(
@@ -106,14 +42,13 @@ def load(engine: Engine, image: LayoutImage, name: str) -> str:
                 fix=suggest("verify"),
             )
     _check(engine, process.run(engine.command("tag", found, tag)), image)
-    if engine.kind == "podman":
-        # Podman also names an image by the path it was pulled from.
-        process.run(engine.command("untag", found, f"localhost{image.layout.resolve()}"))
     return found
 
 
-def forget(engine: Engine, image: LayoutImage) -> None:
-    """Remove the image from the engine, if it is loaded and unused. Layers of other images stay."""
+def forget(engine: Engine, image: LayoutImage, name: str) -> None:
+    """Take back what `provide` did, unless the image is in use. Layers of other images stay."""
+    if engine.links_images:
+        unlink_image(image, image_tag(name))
     found = find_loaded(engine, image)
     if found is not None:
         process.run(engine.command("rmi", found))
@@ -135,14 +70,8 @@ def image_tag(name: str) -> str:
     return f"localhost/pycomfy/{repository or 'workflow'}:latest"
 
 
-def _pull(engine: Engine, image: LayoutImage, tag: str) -> None:
-    path = str(image.layout.resolve())
-    if ":" in path:
-        raise BadInput("Podman cannot read a layout whose path has a colon", where=path, fix="move it")
-    _check(engine, process.run(engine.command("pull", "--quiet", f"oci:{path}")), image)
-
-
-def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
+def _stream(engine: Engine, image: LayoutImage, tag: str) -> None:
+    """Let the engine read the image's tar, which is made of the folders meanwhile."""
     with subprocess.Popen(
         engine.command("load", "--quiet"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as loading:
@@ -161,42 +90,17 @@ def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
 
 
 def write_archive(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
-    """Write a tar that every Docker can load: an OCI layout, with the `manifest.json` of `docker save` for the same
-    blobs. Links to blobs are followed. Raises `BadInput` for a blob that is gone."""
-    config, *layers = (f"blobs/sha256/{d.removeprefix('sha256:')}" for d in (image.config_digest, *image.layers))
-    manifest = {
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": image.manifest_digest,
-        "size": _size(image, image.manifest_digest),
-        "annotations": {"io.containerd.image.name": tag, "org.opencontainers.image.ref.name": "latest"},
-    }
-    texts = {
-        "oci-layout": {"imageLayoutVersion": "1.0.0"},
-        "index.json": {"schemaVersion": 2, "manifests": [manifest]},
-        "manifest.json": [{"Config": config, "RepoTags": [tag], "Layers": layers}],
-    }
-    with tarfile.open(fileobj=out, mode="w|", bufsize=1 << 20) as tar:
-        for name, content in texts.items():
-            data = json.dumps(content).encode()
-            tar.addfile(_entry(name, len(data)), io.BytesIO(data))
-        for digest in dict.fromkeys((image.manifest_digest, image.config_digest, *image.layers)):
-            size, path = _size(image, digest), image.blob(digest)
-            with path.open("rb") as f:
-                tar.addfile(_entry(f"blobs/sha256/{path.name}", size), f)
-
-
-def _size(image: LayoutImage, digest: str) -> int:
+    """Write the image as one tar, which `docker load` and `podman load` take. Raises `BadInput` if its files are gone,
+    or others than they were."""
     try:
-        return image.blob(digest).stat().st_size
-    except OSError as e:
-        what = f"the OCI layout has no {digest}: {e.strerror}"
-        raise BadInput(what, where=str(image.layout), fix=suggest("build")) from e
-
-
-def _entry(name: str, size: int) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(name)
-    entry.size = size
-    return entry
+        whole = read_image(image.layout)
+        # The store that they are in may have another root.
+        layers = tuple(replace(layer, folder=image.layer(layer.digest)) for layer in whole.layers)
+        write_image(replace(whole, layers=layers), tag, out)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise BadInput(f"the image cannot be read: {e}", where=str(image.layout), fix=suggest("build")) from e
 
 
 def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: LayoutImage) -> None:
@@ -207,17 +111,3 @@ def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: Layo
         raise NoSpace(f"{engine.kind} has no space for the image", details=message, fix=f"`{engine.kind} image prune`")
     what = f"{engine.kind} could not load the image: {join_lines(message)}"
     raise RunFailed(what, where=str(image.layout), fix=f"see `{engine.kind} info`")
-
-
-def _json(path: Path) -> Any:
-    with path.open("rb") as f:
-        data = f.read(_MAX_JSON + 1)
-    if len(data) > _MAX_JSON:
-        raise ValueError(f"{path.name} is too long")
-    return json.loads(data)
-
-
-def _digest(value: object) -> str:
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise ValueError(f"{value!r} is not a SHA-256 digest")
-    return value

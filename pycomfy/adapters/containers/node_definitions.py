@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.containers.arguments import DEFAULT_LIMITS, MEMORY, ContainerSpec, Limits
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.process import KILLED, Exit, run_container
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core.lockfile.names import COMFYUI
@@ -36,7 +36,7 @@ class DidNotStart(RunFailed):
 
 def fetch_node_definitions(
     engine: Engine,
-    image_id: str,
+    image: StartableImage,
     data: Path,
     log: Path,
     packages: Path | None = None,
@@ -58,7 +58,7 @@ def fetch_node_definitions(
             if file.tell() + len(line) < MAX_LOG:
                 file.write(line + b"\n")
 
-        spec = ContainerSpec(image_id, ("object-info",), data, limits=limits)
+        spec = ContainerSpec(image, ("object-info",), data, limits=limits)
         if packages is not None:
             command = (f"PYTHONPATH={_PACKAGES}", *_GATEWAY, "object-info")
             spec = replace(spec, command=command, mounts={_PACKAGES: packages}, program="/usr/bin/env")

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.nix.build import evaluate
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import add_gc_root, valid_paths
@@ -145,5 +145,5 @@ def _choose_platform(request: RestoreRequest, recorded: RecordedVersion) -> Plat
 
 def _find_built(workspace: Workspace, project: Project) -> RealisedImage | None:
     """Return the image if it is still in the Nix store; then its sources are not needed."""
-    (path,) = evaluate(workspace.nix, project.target("oci")).outputs
+    (path,) = evaluate(workspace.nix, project.target("layout")).outputs
     return RealisedImage(Path(path), frozenset()) if valid_paths(workspace.nix, [path]) else None

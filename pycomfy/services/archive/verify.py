@@ -1,7 +1,6 @@
 """`verify`: build a version again in an empty Nix store, compare every digest, and explain differences."""
 
 import dataclasses
-import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.containers.layer_diff import explain_json, explain_layers
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import copy_paths, empty_store
@@ -154,11 +153,13 @@ def _explain(differences: tuple[Difference, ...], image: ImageRecord, rebuilt: L
 
 
 def _explain_one(difference: Difference, recorded: LayoutImage, rebuilt: LayoutImage) -> Difference:
-    pair = recorded.blob(difference.recorded), rebuilt.blob(difference.rebuilt)
-    if not all(path.is_file() for path in pair):
+    sides = (recorded, difference.recorded), (rebuilt, difference.rebuilt)
+    is_layer = difference.what.startswith("layer ")
+    pair = [image.layer(digest) if is_layer else image.blob(digest) for image, digest in sides]
+    if not all(path.exists() for path in pair):
         return difference
     try:
-        found = explain_layers(*pair) if difference.what.startswith("layer ") else explain_json(*pair)
-    except (tarfile.TarError, ValueError, OSError) as e:
+        found = explain_layers(*pair) if is_layer else explain_json(*pair)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as e:
         return dataclasses.replace(difference, why=(f"it cannot be read: {e}",))
     return dataclasses.replace(difference, why=found.lines, report=found.report)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.containers.load import forget, read_layout
+from pycomfy.adapters.containers.engine import StartableImage
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import forget
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import check_store
@@ -39,10 +41,10 @@ from pycomfy.services.realise import Project, RealisedImage, check_locked, host_
 from pycomfy.services.results import Result
 from pycomfy.services.verification import (
     fetch_definitions,
-    load_built,
     make_prompt,
+    provide_built,
     read_cached_definitions,
-    replace_loaded,
+    replace_preliminary,
     verify_image,
 )
 from pycomfy.services.workspace import Workspace
@@ -111,7 +113,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     content = ProjectContent(lock, data, config=read_own_config(lock_request))
     verification: Verification | None = None
     if definitions is not None:
-        with preliminary.unload_on_error():
+        with preliminary.forget_on_error():
             content, verification = job.add_prompt(content, workflow, definitions, preliminary)
     else:
         operation.report("note: not verified, and without a prompt: the image was not started for its node definitions")
@@ -122,7 +124,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         missing_libraries = job.find_missing_libraries(image)
     else:
         missing_libraries = preliminary.missing_libraries
-        replace_loaded(workspace, lock, before.oci, image.oci)
+        replace_preliminary(workspace, lock, before.oci, image.oci)
     layers_built = len(image.built | (before.built if before else frozenset()))
     files = project_files(content, job.toolkit)
     finished = FinishedBuild(
@@ -230,7 +232,7 @@ class _Job:
         verification = verify_image(self.lock, workflow, definitions)
         if not verification.passed and self.request.prove and self.request.object_info is None:
             trial = Trial(
-                self.workspace, self.lock_request, self.lock, self.platform, workflow, definitions, preliminary.load
+                self.workspace, self.lock_request, self.lock, self.platform, workflow, definitions, preliminary.start
             )
             verification = verification.with_remedies(trial.find_remedies(verification))
         known = Definitions(definitions.types)
@@ -249,7 +251,7 @@ class _Job:
         """The prompt that the editor sends; None where the lock has no browser for it, or no image is started."""
         # An image for another architecture cannot run here; its editor is taken to be that of this machine's.
         host = host_platform()
-        image = preliminary.load if self.request.prove and self.platform == host else lambda: None
+        image = preliminary.start if self.request.prove and self.platform == host else lambda: None
         editor = Editor(self.workspace, self.lock, host, self.toolkit.gateway, image)
         if not editor.is_pinned or self.request.object_info is not None or one.workflow.format == "api":
             return None
@@ -291,16 +293,16 @@ class _Preliminary:
             self.missing_libraries = self.job.find_missing_libraries(self.image)
         return self.image
 
-    def load(self) -> str:
-        """The id of the image in the engine."""
-        return load_built(self.job.workspace, self.job.lock, self.realise().oci)
+    def start(self) -> StartableImage:
+        """The image for the engine."""
+        return provide_built(self.job.workspace, self.job.lock, self.realise().oci)
 
     @contextlib.contextmanager
-    def unload_on_error(self) -> Iterator[None]:
-        """Where the verification fails, leave nothing of the image that was started in the engine."""
+    def forget_on_error(self) -> Iterator[None]:
+        """Where the verification fails, leave nothing of the image that was started."""
         try:
             yield
         except PycomfyError:
             if self.image is not None:
-                forget(self.job.workspace.engine, read_layout(self.image.oci))
+                forget(self.job.workspace.engine, read_layout(self.image.oci), self.job.lock.name)
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from pycomfy import operation
 from pycomfy.adapters.containers.layer_libraries import read_libraries
 from pycomfy.adapters.containers.layer_wheels import read_misrecorded
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.debian.packages import shared_library_packages
 from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
 from pycomfy.core.lockfile.platforms import PlatformName

@@ -60,7 +60,7 @@ def plan_build(workspace: Workspace, request: BuildRequest) -> PlannedBuild:
     absent = filter_required([r for r in requisites if r.path not in here], requisites)
     with project_folder(workspace, files) as folder:
         project = Project(folder, lock, platform, lock_request.file.parent)
-        plan = evaluate(workspace.nix, project.target("oci"))
+        plan = evaluate(workspace.nix, project.target("layout"))
     steps = [derivation_name(path) for path in missing_paths(workspace.nix, plan)]
     version, new = _find_version(workspace, lock.name, files)
     return PlannedBuild(

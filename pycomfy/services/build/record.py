@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.database.entries import Build
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.nix.store import add_gc_root

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pycomfy import operation
+from pycomfy.adapters.containers.engine import StartableImage
 from pycomfy.adapters.containers.node_definitions import fetch_node_definitions
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.download import File, fetch_all
@@ -42,7 +43,7 @@ MAX_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Trial:
-    """An image that cannot import some of its packs. `image` loads it, and returns its id in the engine; `answer` is
+    """An image that cannot import some of its packs. `image` returns it for the engine; `answer` is
     what it answered."""
 
     workspace: Workspace
@@ -51,7 +52,7 @@ class Trial:
     platform: PlatformName
     workflow: Workflow
     answer: NodeDefinitions
-    image: Callable[[], str]
+    image: Callable[[], StartableImage]
 
     def find_remedies(self, verification: Verification) -> dict[str, str]:
         """Return, by pack, the change of pycomfy.toml with which the image can import it, and all that it could import

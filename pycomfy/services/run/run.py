@@ -13,7 +13,7 @@ from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_folder import JobFolder, job_folder
 from pycomfy.adapters.containers.job_outputs import check_output_folder
 from pycomfy.adapters.containers.job_protocol import Error, JobReport, JobRequest, explain, run_job
-from pycomfy.adapters.containers.load import LayoutImage
+from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.adapters.io import process
@@ -29,7 +29,7 @@ from pycomfy.services.run.history import Given, find_run, record_run, repeat
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.run.job_progress import JobProgress
 from pycomfy.services.run.outputs import OutputFile, save_outputs
-from pycomfy.services.verification import load_recorded
+from pycomfy.services.verification import provide_recorded
 from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.workspace import Workspace
 
@@ -169,8 +169,7 @@ def run_image(
     view = find_models(options.models)
     _check_output_folder(options.output)
     workflow, _, version = name.partition("@")
-    with operation.step(f"Load {name} into {engine.kind}") as task:
-        identity = load_recorded(engine, image, workflow, task)
+    started = provide_recorded(engine, image, workflow)
     log = workspace.log_file(f"run-{name}")
     report, files = JobReport(), [] if files is None else files
     # SIGTERM and SIGHUP unwind, as Ctrl-C does, until all is saved.
@@ -178,7 +177,7 @@ def run_image(
         if request.inputs is not None:
             request.inputs.rename(job.path / "input")
         limits = workspace.limits if options.limits is None else options.limits
-        spec = ContainerSpec(identity, ("job",), job.path, gpus=options.gpus, network=options.network, limits=limits)
+        spec = ContainerSpec(started, ("job",), job.path, gpus=options.gpus, network=options.network, limits=limits)
         if view is not None:
             spec = replace(spec, models=view.folder, model_files=view.files)
         try:

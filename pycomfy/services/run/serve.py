@@ -32,7 +32,7 @@ from pycomfy.errors import BadArgument, BadInput, NotFound, Placeholder, RunFail
 from pycomfy.services.models.needed import report_unpinned, view_models
 from pycomfy.services.results import Result
 from pycomfy.services.run.run import find_models
-from pycomfy.services.verification import load_recorded
+from pycomfy.services.verification import provide_recorded
 from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.workspace import Workspace
 
@@ -102,12 +102,11 @@ def serve(
         listener = stack.enter_context(bind_port(options.port))
         port = int(listener.getsockname()[1])
         models = _find_models(workspace, record, options)
-        with operation.step(f"Load {label} into {workspace.engine.kind}") as task:
-            identity = load_recorded(workspace.engine, layout_of(record), record.name, task)
+        image = provide_recorded(workspace.engine, layout_of(record), record.name)
         shared = stack.enter_context(scratch_folder()) / "shared"  # which may become another user's
         shared.mkdir()
         spec = ContainerSpec(
-            identity,
+            image,
             ("serve", "--until-eof"),
             state,
             gpus=options.gpus,

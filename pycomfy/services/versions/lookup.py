@@ -1,6 +1,6 @@
 """Look up versions by reference: their projects in the versions repository, their images in the database."""
 
-from pycomfy.adapters.containers.load import LayoutImage
+from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.versions.reference import Reference

@@ -16,12 +16,12 @@ from pycomfy.adapters.containers.arguments import (
     plan_user,
     read_limits,
 )
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.errors import BadInput, MissingTool
 
 PODMAN = Engine("podman", (5, 0))
 DOCKER = Engine("docker", (28, 0))
-SPEC = ContainerSpec("abc", ("job",), Path("/jobs/1"))
+SPEC = ContainerSpec(StartableImage("abc"), ("job",), Path("/jobs/1"))
 
 
 def plan(engine: Engine, spec: ContainerSpec = SPEC) -> list[str]:
@@ -148,9 +148,14 @@ def test_the_image_user_can_write_to_the_mounted_folder_whoever_runs_it() -> Non
     assert plan_user(PODMAN, 0, 0) == plan_user(DOCKER, 0, 0) == User(1000, 1000, owns=True)
     assert plan_user(DOCKER, 501, 20) == User(501, 20)
     rootless = replace(PODMAN, rootless=True)
-    assert plan_user(rootless, 501, 20).arguments == ["--userns=keep-id:uid=1000,gid=1000", "--user=1000:1000"]
-    assert plan_user(replace(rootless, version=(4, 2)), 501, 20).arguments == ["--userns=keep-id", "--user=501:20"]
-    assert plan_user(replace(DOCKER, rootless=True), 501, 20) == User(0, 0)
+    assert plan_user(rootless, 501, 20) == plan_user(replace(DOCKER, rootless=True), 501, 20) == User(0, 0)
+
+
+@pytest.mark.parametrize("rootless", [False, True])
+def test_no_container_makes_the_engine_copy_its_image_for_other_users(rootless: bool) -> None:
+    engine = replace(PODMAN, rootless=rootless)
+    command = plan_run(engine, SPEC, "pycomfy-1", plan_user(engine, 501, 20))
+    assert not any(part.startswith(("--userns", "--uidmap", "--subuidname")) for part in command)
 
 
 def test_the_temporary_folder_belongs_to_the_containers_user() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pycomfy.adapters.browser import editor
 from pycomfy.adapters.browser.editor import MAX_LOG, ask_editor
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.core.prompt.editor_prompt import MOMENTS, BadAnswer, EditorAnswer
 
 GOOD = json.dumps({"prompts": [{}] * len(MOMENTS)})
@@ -15,7 +15,7 @@ GROW = "x=0123456789abcdef; while [ ${#x} -lt 16777216 ]; do x=$x$x; done; "
 
 
 class Asker:
-    def __init__(self, engine: Engine, image: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, engine: Engine, image: StartableImage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine, self.image, self.folder, self.monkeypatch = engine, image, folder, monkeypatch
         self.log = folder / "log"
 
@@ -30,7 +30,7 @@ class Asker:
 
 
 @pytest.fixture
-def asker(engine: Engine, shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asker:
+def asker(engine: Engine, shell: StartableImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asker:
     return Asker(engine, shell, tmp_path, monkeypatch)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.process import MAX_ERROR, Exit, LineLimit, LineTooLong, run_container
 from pycomfy.adapters.io import process
 from pycomfy.errors import NoSpace, RunFailed
@@ -23,13 +23,13 @@ WAIT = "while read ignored; do :; done; "
 
 def containers(runner: "Runner") -> set[str]:
     """Those of this test's image; others may be running beside."""
-    filters = ("--filter", "name=pycomfy-", "--filter", f"ancestor={runner.spec.image}")
+    filters = ("--filter", "name=pycomfy-", "--filter", f"ancestor={runner.spec.image.id}")
     listed = process.run(runner.engine.command("ps", "--all", "--quiet", *filters)).stdout
     return set(listed.decode().split())
 
 
 class Runner:
-    def __init__(self, engine: Engine, image: str, data: Path) -> None:
+    def __init__(self, engine: Engine, image: StartableImage, data: Path) -> None:
         self.engine, self.spec = engine, ContainerSpec(image, ("exit 0",), data)
         self.lines: list[bytes] = []
 
@@ -38,7 +38,7 @@ class Runner:
 
 
 @pytest.fixture
-def runner(engine: Engine, shell: str, tmp_path: Path) -> Runner:
+def runner(engine: Engine, shell: StartableImage, tmp_path: Path) -> Runner:
     return Runner(engine, shell, tmp_path)
 
 
@@ -175,7 +175,7 @@ def test_a_container_that_ignores_everything_is_removed(runner: Runner, monkeypa
 
 
 def test_an_image_that_is_not_there_is_a_failure_of_the_engine(runner: Runner) -> None:
-    runner.spec = replace(runner.spec, image="f" * 64)
+    runner.spec = replace(runner.spec, image=StartableImage("f" * 64))
     with pytest.raises(RunFailed, match="could not start the container"):
         runner.run("exit 0")
 
@@ -200,7 +200,8 @@ def test_a_signal_to_us_leaves_no_container_behind(runner: Runner, number: str, 
 import signal, sys
 from pathlib import Path
 from pycomfy.adapters.containers.arguments import ContainerSpec
-from pycomfy.adapters.containers.engine import find_engine
+from pathlib import PosixPath
+from pycomfy.adapters.containers.engine import StartableImage, find_engine
 from pycomfy.adapters.containers.process import run_container
 signal.signal(signal.SIGINT, signal.default_int_handler)
 spec = ContainerSpec({runner.spec.image!r}, ({command!r},), Path({str(runner.spec.data)!r}))

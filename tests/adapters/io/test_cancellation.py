@@ -12,7 +12,8 @@ from pycomfy import operation
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import load, read_layout
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import forget, provide
 from pycomfy.adapters.containers.process import run_container
 from pycomfy.adapters.database.connection import Connection
 from pycomfy.adapters.git.mirror import GitMirror
@@ -249,16 +250,17 @@ def test_a_build_of_nix_is_stopped(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_container_is_stopped_and_removed(engine: Engine, tmp_path: Path) -> None:
-    identity = load(engine, read_layout(write_layout(tmp_path / "layout")), "pycomfy-test")
+    layout = read_layout(write_layout(tmp_path / "layout"))
+    image = provide(engine, layout, "pycomfy-test")
     data = tmp_path / "data"
     data.mkdir()
     lines: list[bytes] = []
-    spec = ContainerSpec(identity, ("echo up; while read ignored; do :; done",), data)
+    spec = ContainerSpec(image, ("echo up; while read ignored; do :; done",), data)
     worker = Worker(lambda: run_container(engine, spec, b"", lines.append))
     try:
         wait_until(lambda: lines or worker.outcome)
         cancel(worker)
-        filters = ("--filter", f"ancestor={identity}")
+        filters = ("--filter", f"ancestor={image.id}")
         assert process.run(engine.command("ps", "--all", "--quiet", *filters)).stdout.strip() == b""
     finally:
-        process.run(engine.command("rmi", "--force", identity))
+        forget(engine, layout, "pycomfy-test")

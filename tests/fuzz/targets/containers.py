@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pycomfy.adapters.containers.job_folder import JobFolder
 from pycomfy.adapters.containers.job_protocol import Error, JobReport, explain
-from pycomfy.adapters.containers.load import read_layout, write_archive
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import write_archive
 from pycomfy.adapters.containers.node_definitions import parse_answer
 from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.nix.internal_json import LogReader, explain_failure

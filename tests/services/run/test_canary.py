@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import PycomfyError

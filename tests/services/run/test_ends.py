@@ -17,7 +17,7 @@ from pycomfy.adapters.containers.arguments import Limits
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_folder import KEPT_DAYS
 from pycomfy.adapters.containers.job_protocol import JobRequest
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths

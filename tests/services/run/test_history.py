@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import BadInput, NotFound, RunFailed, suggest
 from pycomfy.services.run.history import find_run, list_runs

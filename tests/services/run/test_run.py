@@ -11,7 +11,7 @@ import pytest
 
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_protocol import JobRequest
-from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.containers.relay import bind_port
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.versions.made_by import MAX_INPUTS, MAX_TEXT, parse_made_by

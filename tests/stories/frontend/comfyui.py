@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.io import process
 
 PORT = 8188
@@ -48,7 +48,7 @@ class ComfyUI:
 
 
 @contextlib.contextmanager
-def serving(engine: Engine, image: str, folder: Path, packs: Mapping[str, Path]) -> Iterator[ComfyUI]:
+def serving(engine: Engine, image: StartableImage, folder: Path, packs: Mapping[str, Path]) -> Iterator[ComfyUI]:
     """The image's own `serve`, with these node packs beside those it has; removed at the end of the block."""
     user = plan_user(engine, os.getuid(), os.getgid())
     data = folder / "data"
@@ -57,7 +57,7 @@ def serving(engine: Engine, image: str, folder: Path, packs: Mapping[str, Path])
     name = f"pycomfy-story-{secrets.token_hex(4)}"
     command = plan_run(engine, ContainerSpec(image, ("comfyui",), data, network="bridge"), name, user)
     mounts = [f"--volume={path}:{CUSTOM_NODES}/{pack}:ro" for pack, path in packs.items()]
-    at = command.index(image)
+    at = command.index(image.id)
     command[at:at] = [f"--publish=127.0.0.1::{PORT}", *mounts]
     with (folder / "comfyui.log").open("wb") as log:
         started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

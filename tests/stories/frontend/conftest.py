@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.load import load, read_layout
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import provide
 from pycomfy.core.prompt.node_definitions import Definitions
 from tests.stories.frontend.chromium import Page, browsing, find_chromium
 from tests.stories.frontend.comfyui import ComfyUI, serving
@@ -21,7 +22,7 @@ READY = "window.app?.graph && LiteGraph.registered_node_types.KSampler && LiteGr
 
 @pytest.fixture(scope="package")
 def comfyui(engine: Engine, made: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
-    image = load(engine, read_layout(Path(made["build"]["oci"])), "pycomfy-story")
+    image = provide(engine, read_layout(Path(made["build"]["oci"])), "pycomfy-story")
     with serving(engine, image, tmp_path_factory.mktemp("comfyui"), PACKS) as server:
         yield server
 

@@ -23,7 +23,7 @@ from pycomfy.adapters.containers.arguments import (
     plan_run,
     plan_user,
 )
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.relay import bind_port, relaying
 from pycomfy.adapters.io import process
 
@@ -38,7 +38,12 @@ class Container:
     `options` are those of its `ContainerSpec`."""
 
     def __init__(
-        self, engine: Engine, image: str, folder: Path, environment: Mapping[str, str] | None = None, **options: Any
+        self,
+        engine: Engine,
+        image: StartableImage,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> None:
         self.engine, self.image, self.folder = engine, image, folder
         self.environment = {"PYCOMFY_GRAPHS": "any", **(environment or {})}
@@ -174,7 +179,7 @@ class Container:
 
 @contextlib.contextmanager
 def serving(
-    engine: Engine, image: str, folder: Path, environment: Mapping[str, str] | None = None, **options: Any
+    engine: Engine, image: StartableImage, folder: Path, environment: Mapping[str, str] | None = None, **options: Any
 ) -> Iterator[Container]:
     """A container that is ready, and gone afterwards."""
     container = Container(engine, image, folder, environment, **options)
@@ -186,7 +191,7 @@ def serving(
 
 
 @contextlib.contextmanager
-def bare_comfyui(engine: Engine, image: str, folder: Path) -> Iterator[str]:
+def bare_comfyui(engine: Engine, image: StartableImage, folder: Path) -> Iterator[str]:
     """The address of the same image's ComfyUI, without the gateway. It needs a network to be reached."""
     name = f"pycomfy-story-{uuid.uuid4().hex[:12]}"
     with bind_port(0) as listener:
