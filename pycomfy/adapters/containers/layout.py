@@ -46,7 +46,7 @@ class LayoutImage:
             return link
         target = link.parent / link.readlink()
         root, inside, _ = os.path.realpath(self.layout).partition(f"{_STORE}/")
-        return Path(root, *target.parts[1:]) if inside and target.is_relative_to(_STORE) else target
+        return Path(f"{root}{target}") if inside and target.is_relative_to(_STORE) else target
 
 
 def read_layout(layout: Path) -> LayoutImage:
