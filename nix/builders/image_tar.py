@@ -70,14 +70,16 @@ def padding(size: int) -> bytes:
 
 
 def list_entries(layer: Path) -> list[Entry]:
-    """The entries of a layer's folder. Raises `ValueError` for a `layer.json` that is none, and for a file that no
-    layer has."""
-    exceptions = read_about(layer).get("exceptions", {})
+    """The entries of a layer's folder. Raises `ValueError`, `KeyError` or `TypeError` for a `layer.json` that is
+    none, and for a file that no layer has."""
+    exceptions = read_about(layer)["exceptions"]
+    if not isinstance(exceptions, dict):
+        raise ValueError(f"{layer}: layer.json names no owners and modes")
 
     def corrected(entry: Entry) -> Entry:
         if entry.path not in exceptions:
             return entry
-        mode, uid, gid = exceptions[entry.path]
+        mode, uid, gid = map(int, exceptions[entry.path])
         return replace(entry, mode=mode, uid=uid, gid=gid)
 
     return sorted(map(corrected, _walk(os.fspath(layer / "diff"), "")), key=lambda entry: entry.path)

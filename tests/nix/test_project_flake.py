@@ -60,6 +60,9 @@ def test_the_default_is_the_image_that_pycomfy_builds(
     assert read_layout(root_store.local_path(str(made))).layer_names[-1] == "workflow"
 
 
+SCRIPTS = [str(nix_folder() / file) for file in ("programs/image.py", "builders/image_tar.py")]
+
+
 def program(settings: NixSettings, project: Path, name: str) -> list[str]:
     """The command that `nix run .#NAME` is."""
     return [*own_nix().command("nix", *settings.options(), *FEATURES, "run", f".#{name}", "--")]
@@ -107,8 +110,7 @@ def test_what_docker_gets_is_what_pycomfy_gives_it(workshop: Workshop, project: 
     (folder / "docker").write_text("#!/bin/sh\ncase $1 in load) cat >$KEPT;; image) test -e $KEPT;; esac\n")
     (folder / "docker").chmod(0o755)
     kept = workshop.folder / "kept.tar"
-    script = nix_folder() / "programs" / "image.py"
-    command = [sys.executable, "-I", str(script), str(layout), "small", "load"]
+    command = [sys.executable, "-I", *SCRIPTS, str(layout), "small", "load"]
     environment = {**os.environ, "PATH": f"{folder}:/usr/bin:/bin", "KEPT": str(kept)}
     done = subprocess.run([*command, "--engine", "docker"], env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [image_tag("small"), image.config_digest]
@@ -119,8 +121,7 @@ def test_what_docker_gets_is_what_pycomfy_gives_it(workshop: Workshop, project: 
 
 def test_without_an_engine_it_says_so(workshop: Workshop, project: Path) -> None:
     layout = built(workshop, project)
-    script = nix_folder() / "programs" / "image.py"
-    command = [sys.executable, "-I", str(script), str(layout), "small", "load"]
+    command = [sys.executable, "-I", *SCRIPTS, str(layout), "small", "load"]
     done = subprocess.run(command, env={"PATH": "/nowhere"}, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "error: neither podman nor docker is on PATH\n")
 

@@ -21,6 +21,7 @@ from pycomfy.services.versions.recorded_version import find_recorded_version, li
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import make_lock
 from tests.support.data_folders import BuiltVersion, build_and_record, new_paths
+from tests.support.layer_folders import digest_of
 from tests.support.nix_projects import Workshop
 
 
@@ -41,14 +42,18 @@ def _write(layout: Path, data: bytes) -> tuple[str, int]:
 
 
 def forge(image: LayoutImage, to: Path, layer: str, old: bytes, new: bytes) -> LayoutImage:
-    """The image with other bytes in a layer, all digests fitting."""
-    shutil.copytree(image.layout, to)
-    for folder in (to, to / "blobs", to / "blobs/sha256"):
-        folder.chmod(0o755)
+    """The image with other bytes in a file of a layer, all digests fitting."""
+    forged = to.parent / "forged-layer"
     at = image.layer_names.index(layer)
-    data = image.blob(image.layers[at]).read_bytes()
-    assert data.count(old) == 1 and len(old) == len(new)
-    digest, size = _write(to, data.replace(old, new))
+    for source, copy in ((image.layout, to), (image.layer(image.layers[at]), forged)):
+        shutil.copytree(source, copy, symlinks=True)
+        for path in (copy, *copy.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o644)
+    (file,) = (path for path in (forged / "diff").rglob("*") if path.is_file() and old in path.read_bytes())
+    file.write_bytes(file.read_bytes().replace(old, new))
+    digest, size = digest_of(forged)
+    (to / "layers" / digest.removeprefix("sha256:")).symlink_to(forged)
     config: dict[str, Any] = json.loads(image.blob(image.config_digest).read_bytes())
     config["rootfs"]["diff_ids"][at] = digest
     manifest: dict[str, Any] = json.loads(image.blob(image.manifest_digest).read_bytes())

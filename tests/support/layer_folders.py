@@ -46,10 +46,15 @@ def write_layer_folder(
             to.chmod(0o555 if content.executable else 0o444)
     about = {"exceptions": exceptions or {}, "files": {}}
     (folder / ABOUT).write_text(json.dumps(about))
+    digest, size = digest_of(folder)
+    (folder / ABOUT).write_text(json.dumps({**about, "digest": digest, "size": size}))
+    return digest, size
+
+
+def digest_of(folder: Path) -> tuple[str, int]:
+    """The digest and the size of the tar of a layer's folder."""
     made, size = hashlib.sha256(), 0
     for chunk in layer_chunks(folder):
         made.update(chunk)
         size += len(chunk)
-    digest = f"sha256:{made.hexdigest()}"
-    (folder / ABOUT).write_text(json.dumps({**about, "digest": digest, "size": size}))
-    return digest, size
+    return f"sha256:{made.hexdigest()}", size

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.layer_folders import Content, File, Link, write_layer_folder
@@ -25,12 +26,13 @@ def write_layout(
     script: str | None = None,
     programs: tuple[str, ...] = (),
     python: str | None = None,
+    more_layers: int = 0,
 ) -> Path:
     """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`, or this Python
     running the program `python`, which may import what `PYTHON_MODULES` import. It has those `programs` of this
-    machine, too.
+    machine, too. Its second layer has what a folder of the Nix store cannot say: owners and modes of folders.
 
-    `linked` puts the blobs and the layer elsewhere, as Nix does. No two images are the same: who removes
+    `linked` puts the blobs and the layers elsewhere, as Nix does. No two images are the same: who removes
     one takes none from others.
     """
     blobs = layout / "blobs" / "sha256"
@@ -45,11 +47,20 @@ def write_layout(
             (blobs / digest).symlink_to(store / digest)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
-    files = _shell_files(script or python or "", programs, python is not None)
-    owners = dict.fromkeys(("data",), (0o755, 1000, 1000))
-    digest, size = write_layer_folder(store / "layer", files, {**owners, "tmp": (0o1777, 0, 0)})
+    layers: list[dict[str, object]] = []
+
+    def layer(contents: Mapping[str, Content], exceptions: Mapping[str, tuple[int, int, int]] | None = None) -> None:
+        folder = store / f"layer-{len(layers)}"
+        digest, size = write_layer_folder(folder, contents, exceptions)
+        (layout / "layers" / digest.removeprefix("sha256:")).symlink_to(folder)
+        layers.append({"mediaType": kind.format("layer.v1.tar"), "digest": digest, "size": size})
+
+    kind = "application/vnd.oci.image.{}"
     (layout / "layers").mkdir()
-    (layout / "layers" / digest.removeprefix("sha256:")).symlink_to(store / "layer")
+    layer(_shell_files(script or python or "", programs, python is not None))
+    layer(dict.fromkeys(("data", "models", "tmp")), {"data": (0o755, 1000, 1000), "tmp": (0o1777, 0, 0)})
+    for number in range(more_layers):
+        layer({f"more/{number}": File(b"")})
     entrypoint = ["/bin/sh", "-c"] if script is None else ["/bin/sh", "/script"]
     if python is not None:
         entrypoint = [str(PYTHON), "-S", "-B", "/script"]
@@ -63,14 +74,13 @@ def write_layout(
             "Cmd": ["exit 0"],
             "Labels": {"made": secrets.token_hex(8)},
         },
-        "rootfs": {"type": "layers", "diff_ids": [digest]},
+        "rootfs": {"type": "layers", "diff_ids": [one["digest"] for one in layers]},
     }
-    kind = "application/vnd.oci.image.{}"
     manifest = {
         "schemaVersion": 2,
         "mediaType": kind.format("manifest.v1+json"),
         "config": blob(json.dumps(config).encode(), kind.format("config.v1+json")),
-        "layers": [{"mediaType": kind.format("layer.v1.tar"), "digest": digest, "size": size}],
+        "layers": layers,
     }
     entry = blob(json.dumps(manifest).encode(), kind.format("manifest.v1+json"))
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
@@ -98,7 +108,7 @@ def _shell_files(script: str, programs: tuple[str, ...], python: bool) -> dict[s
     files = {name: path.resolve().read_bytes() for name, path in {**libraries, **present}.items()}
     files.update({name: path.read_bytes() for name, path in modules.items()})
     files["/script"] = script.encode()
-    folders: dict[str, Content] = dict.fromkeys(("data", "models", "tmp", "dev", "proc", "sys", "run"))
+    folders: dict[str, Content] = dict.fromkeys(("dev", "proc", "sys", "run"))
     mounted: dict[str, Content] = {
         "etc/hosts": File(b""),
         "etc/resolv.conf": File(b""),

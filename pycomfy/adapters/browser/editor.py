@@ -23,7 +23,7 @@ MAX_KEPT = 64 << 20
 """Bytes of a log, and of an answer in the cache."""
 
 _ENTRYPOINT = "/usr/bin/tini"
-_COMMAND = ("-g", "--", "/opt/venv/bin/python", "-B", "/opt/editor/driver.py")
+_COMMAND = ("-g", "--", "/opt/venv/bin/python", "-B", "/run/editor/driver.py")
 
 
 def ask_editor(
@@ -55,7 +55,7 @@ def ask_editor(
             if file.tell() < MAX_LOG:
                 file.write(line + b"\n")
 
-        mounts = {"/opt/browser": browser, "/opt/editor": DRIVER}
+        mounts = {"/run/browser": browser, "/run/editor": DRIVER}
         spec = ContainerSpec(image, _COMMAND, data, mounts=mounts, program=_ENTRYPOINT, limits=limits)
         limit = START_LIMIT + WORKFLOW_LIMIT * len(workflows)
         try:

@@ -78,9 +78,10 @@ class ContainerSpec:
     mounted at /data and writable, `models` at /models and read-only, as is each of `model_files` (by its path below
     /models, where a file must exist already). `gpus` is "all", or device numbers or UUIDs with commas between;
     `network` is "none" or the engine's name of one. `mounts` are more folders by their path in the container, which are
-    read-only; with `program` that runs in place of the image's entrypoint. `shared` is a folder that is mounted at
-    `SHARED` and writable, for a socket and the like. `publish` are a port of the loopback interface and the container's
-    port behind it. `environment` are variables; None stands for this process's value, which no other user can see.
+    read-only; below /run, for elsewhere a rootless engine cannot make what it mounts over. With `program` that runs in
+    place of the image's entrypoint. `shared` is a folder that is mounted at `SHARED` and writable, for a socket and the
+    like. `publish` are a port of the loopback interface and the container's port behind it. `environment` are
+    variables; None stands for this process's value, which no other user can see.
     `grace` is how many seconds it gets to end once its standard input has ended, if not those of every container.
     `held` are open files that the engine's client has, too: so a lock lasts until the container has ended, also where
     this process is killed."""

@@ -43,6 +43,7 @@ def link_image(image: LayoutImage, tag: str) -> Path:
         raise NotLinkable
     if not store.is_dir():
         with temporary_folder(store.parent, "new-") as folder:
+            _remove_dead(store.parent)
             new = folder / "store"
             try:
                 _write_store(image, tag, new)
@@ -57,6 +58,13 @@ def link_image(image: LayoutImage, tag: str) -> Path:
 def unlink_image(image: LayoutImage, tag: str) -> None:
     """Remove the store with the image."""
     remove_folder(_find_store(image, tag))
+
+
+def _remove_dead(folder: Path) -> None:
+    """Remove the stores with a layer that is gone: nothing can be started from them."""
+    for store in folder.iterdir():
+        if not all(files.exists() for files in (store / "overlay" / "l").glob("*")):
+            remove_folder(store)
 
 
 def _find_store(image: LayoutImage, tag: str) -> Path:

@@ -25,7 +25,7 @@ from pycomfy.errors import RunFailed
 
 _LIMIT = 600.0  # seconds; ComfyUI starts in 10 s on two cores, and in minutes with a hundred packs
 MAX_LOG = 64 << 20
-_PACKAGES = "/opt/packages"
+_PACKAGES = "/run/packages"
 _GATEWAY = ("/opt/gateway/bin/python", "-E", "-u", "-B", "/opt/pycomfy/gateway")  # -E: PYTHONPATH is for ComfyUI
 _KEY = re.compile(r"[0-9a-f]{64}")
 

@@ -61,13 +61,13 @@ def test_a_model_from_elsewhere_is_mounted_over_its_place() -> None:
 
 
 def test_more_folders_are_mounted_read_only_and_another_program_runs() -> None:
-    spec = replace(SPEC, mounts={"/opt/editor": Path("/our/driver")}, program="/usr/bin/tini")
+    spec = replace(SPEC, mounts={"/run/editor": Path("/our/driver")}, program="/usr/bin/tini")
     command = plan(PODMAN, spec)
-    assert "--volume=/our/driver:/opt/editor:ro" in command
+    assert "--volume=/our/driver:/run/editor:ro" in command
     assert command[-3:] == ["--entrypoint=/usr/bin/tini", "abc", "job"]
     assert "--network=none" in command and "--read-only" in command
     with pytest.raises(BadInput):
-        plan(PODMAN, replace(SPEC, mounts={"/opt/editor": Path("/x:y")}))
+        plan(PODMAN, replace(SPEC, mounts={"/run/editor": Path("/x:y")}))
 
 
 def test_what_a_server_needs_is_said_and_nothing_more() -> None:

@@ -63,7 +63,7 @@ def test_a_container_that_never_ends_is_ended(asker: Asker, monkeypatch: pytest.
 
 
 def test_neither_the_browser_nor_the_driver_can_be_written(asker: Asker) -> None:
-    for folder in ("/opt/browser", "/opt/editor"):
+    for folder in ("/run/browser", "/run/editor"):
         (bad,) = asker.ask(
             f"read request; (echo x > {folder}/x) 2>/dev/null && echo written >&2 || echo refused >&2; exit 1"
         )

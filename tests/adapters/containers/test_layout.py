@@ -11,16 +11,15 @@ from tests.support.tiny_image import ARCHITECTURE, write_layout
 def test_a_layout_is_read_with_its_digests(tmp_path: Path) -> None:
     image = read_layout(write_layout(tmp_path / "l"))
     assert image.platform == f"linux/{ARCHITECTURE}"
-    (layer,) = image.layers
-    about = json.loads((image.layer(layer) / "layer.json").read_text())
-    assert about["digest"] == layer and image.diff_ids == image.layers
-    assert image.size == image.blob(image.config_digest).stat().st_size + about["size"]
+    about = [json.loads((image.layer(layer) / "layer.json").read_text()) for layer in image.layers]
+    assert image.diff_ids == image.layers == tuple(one["digest"] for one in about)
+    assert image.size == image.blob(image.config_digest).stat().st_size + sum(one["size"] for one in about)
 
 
 def test_a_layer_is_in_the_nix_store_that_its_layout_is_in(tmp_path: Path) -> None:
     store = tmp_path / "root/nix/store"
     image = read_layout(write_layout(store / "aaa-image", linked=True))
-    (digest,) = image.layers
+    digest = image.layers[0]
     link = image.layout / "layers" / digest.removeprefix("sha256:")
     link.unlink()
     link.symlink_to(f"/nix/store/{store.name}-not-this-machines")

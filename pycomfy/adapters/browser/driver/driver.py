@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-BROWSER = Path("/opt/browser")
+BROWSER = Path("/run/browser")
 PROGRAM = "usr/lib/chromium/chromium-headless-shell"
 GATEWAY = "/opt/pycomfy"
 
