@@ -18,6 +18,7 @@ PANELS = {
         "build": "Build a workflow's image, verify it, and record it as a version.",
         "check": "Check that a built image has every node of its workflow.",
         "run": "Run a workflow's image once, and save every output; or serve it as an API.",
+        "load": "Load an image into Podman or Docker, for commands of your own.",
         "api": "Print how a served workflow is called: its OpenAPI document, or a program with its own inputs.",
     },
     "Inputs": {

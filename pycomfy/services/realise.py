@@ -51,7 +51,8 @@ class Project:
 
 @dataclass(frozen=True)
 class RealisedImage:
-    """`oci` is the layout's store path; `built` are the names of the layers that were not there before."""
+    """`oci` is the store path of the image's layout, whose layers are folders; `built` are the names of the layers that
+    were not there before."""
 
     oci: Path
     built: frozenset[str]
@@ -96,6 +97,16 @@ def realise(
     _build_wheels(workspace, project, sources, log)
     _fetch(workspace, project, sources, log)
     return _build(alone if rebuild else workspace, project, image, log, title)
+
+
+def realise_tars(workspace: Workspace, project: Project, *, log: Path) -> Path:
+    """Build the image's whole OCI layout, with the tars of its layers, and return its store path. What `realise` built
+    of the project has to be there. Raises as it."""
+    plan = evaluate(workspace.nix, project.target("oci"))
+    paths = missing_paths(workspace.nix, plan)
+    _check(project, plan, paths)
+    with operation.step("Make the layers' tars", total=len(paths) or None) as task:
+        return Path(nix_build(workspace.nix, plan, log, lambda e: task.advance() if e.kind == "built" else None)[0])
 
 
 def check_locked(lock: Lock, platform: PlatformName) -> None:

@@ -197,10 +197,10 @@ def test_the_image_of_a_locked_folder_is_that_of_its_project(
     (folder / "pycomfy.lock").write_text(render_lock(lock.model_copy(update={"workflow": another})))
     (folder / "portrait.lock").write_text(render_lock(lock))
     made = image_of(settings, repository, folder, 'workflow = "portrait.json";')
-    assert made == str(built(workshop, project))
+    assert made == str(built(workshop, project, attribute="oci"))
     # The project itself has its prompt, too.
     with_prompt = workshop.project(lock, "with-prompt")
-    assert image_of(settings, repository, with_prompt) == str(built(workshop, with_prompt))
+    assert image_of(settings, repository, with_prompt) == str(built(workshop, with_prompt, attribute="oci"))
 
     assert "other.json has changed since pycomfy.lock" in image_of(
         settings, repository, folder, 'workflow = "other.json";'

@@ -56,7 +56,7 @@ def test_the_default_is_the_image_that_pycomfy_builds(
     project = there.project(small_lock(there, root), "a pröject")
     call(nix, root_store, project, "build", "--out-link", "made")
     made = (project / "made").readlink()
-    assert made == built(there, project)
+    assert made == built(there, project, attribute="oci")
     assert read_layout(root_store.local_path(str(made))).layer_names[-1] == "workflow"
 
 
