@@ -82,7 +82,7 @@ def list_entries(layer: Path) -> list[Entry]:
         mode, uid, gid = map(int, exceptions[entry.path])
         return replace(entry, mode=mode, uid=uid, gid=gid)
 
-    return sorted(map(corrected, _walk(os.fspath(layer / "diff"), "")), key=lambda entry: entry.path)
+    return sorted(map(corrected, _walk(os.fspath(layer / "diff"))), key=lambda entry: entry.path)
 
 
 def read_about(layer: Path) -> dict[str, Any]:
@@ -93,20 +93,23 @@ def read_about(layer: Path) -> dict[str, Any]:
     return about
 
 
-def _walk(folder: str, prefix: str) -> Iterator[Entry]:
-    with os.scandir(folder) as found:
-        for item in found:
-            path = prefix + item.name
-            if item.is_symlink():
-                yield Entry(path, 0o777, target=os.readlink(item.path))  # noqa: PTH115  (a Path would shorten it)
-            elif item.is_dir():
-                yield Entry(path, 0o755)
-                yield from _walk(item.path, f"{path}/")
-            elif item.is_file():
-                about = item.stat()
-                yield Entry(path, 0o755 if about.st_mode & 0o100 else 0o644, size=about.st_size)
-            else:
-                raise ValueError(f"{item.path} is neither a file, a folder nor a link")
+def _walk(top: str) -> Iterator[Entry]:
+    folders = [("", top)]
+    while folders:
+        prefix, folder = folders.pop()
+        with os.scandir(folder) as found:
+            for item in found:
+                path = prefix + item.name
+                if item.is_symlink():
+                    yield Entry(path, 0o777, target=os.readlink(item.path))  # noqa: PTH115  (a Path would shorten it)
+                elif item.is_dir():
+                    yield Entry(path, 0o755)
+                    folders.append((f"{path}/", item.path))
+                elif item.is_file():
+                    about = item.stat()
+                    yield Entry(path, 0o755 if about.st_mode & 0o100 else 0o644, size=about.st_size)
+                else:
+                    raise ValueError(f"{item.path} is neither a file, a folder nor a link")
 
 
 def layer_chunks(layer: Path) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Builds a whole OCI image layout of one without its layers' tars, as `layout.py` makes it: the blobs are links.
+"""Builds a whole OCI image layout of one without its layers' tars, as `layout.py` makes it: the tars are links.
 
 The specification: `{"layout": FOLDER, "tars": [FILE…]}`, the tars of its layers from the bottom.
 """
@@ -17,7 +17,7 @@ def write_oci(layout: Path, tars: list[Path], out: Path) -> None:
     for name in ("oci-layout", "index.json"):
         shutil.copyfile(layout / name, out / name)
     for blob in (layout / "blobs" / "sha256").iterdir():
-        (blobs / blob.name).symlink_to(blob)
+        shutil.copyfile(blob, blobs / blob.name)
     digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
     manifest = json.loads((blobs / digest.removeprefix("sha256:")).read_bytes())
     for layer, tar in zip(manifest["layers"], tars, strict=True):

@@ -19,7 +19,7 @@ from pathlib import Path
 from pycomfy.adapters.containers.layout import FILES, LayoutImage
 from pycomfy.adapters.io.temp_dirs import remove_folder, temporary_folder
 from pycomfy.adapters.nix.image_tar import Entry, list_entries
-from pycomfy.errors import BadConfig, BadInput, suggest
+from pycomfy.errors import BadConfig
 
 MAX_PATHS = 3600
 """Bytes of the paths of all layers together; 4096 less what Podman adds of its own."""
@@ -45,10 +45,7 @@ def link_image(image: LayoutImage, tag: str) -> Path:
         with temporary_folder(store.parent, "new-") as folder:
             _remove_dead(store.parent)
             new = folder / "store"
-            try:
-                _write_store(image, tag, new)
-            except (ValueError, KeyError, TypeError, AttributeError) as e:
-                raise BadInput(f"the image cannot be read: {e}", where=str(image.layout), fix=suggest("build")) from e
+            write_store(image, tag, new)
             # Another process may have been faster.
             with contextlib.suppress(OSError):
                 new.rename(store)
@@ -115,7 +112,9 @@ def _list_layers(image: LayoutImage) -> Iterator[_Layer]:
         parent = layer
 
 
-def _write_store(image: LayoutImage, tag: str, store: Path) -> None:
+def write_store(image: LayoutImage, tag: str, store: Path) -> None:
+    """Write the store with the image to the new folder `store`. Raises `NotLinkable` for what would have to be copied,
+    `BadInput`."""
     layers = list(_list_layers(image))
     overlay = store / "overlay"
     (overlay / "l").mkdir(parents=True)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pycomfy.adapters.containers.layout import FILES, LayoutImage
 from pycomfy.adapters.io.computed import compute_once
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.nix.image_tar import list_entries, read_about
+from pycomfy.adapters.nix.image_tar import list_entries, read_owners
 from pycomfy.core.debian.elf import Dynamic, read_dynamic
 from pycomfy.core.debian.shared_libraries import SharedLibrary
 
@@ -39,7 +39,7 @@ def _read_once(layer: Path, digest: str, paths: Paths) -> LayerLibraries:
 
 
 def _read_layer(layer: Path, digest: str) -> LayerLibraries:
-    owners = _read_owners(layer)
+    owners = read_owners(layer)
     libraries: list[SharedLibrary] = []
     names: set[str] = set()
     for entry in list_entries(layer):
@@ -62,12 +62,3 @@ def _read_file(path: Path) -> Dynamic | None:
         memoryview(data) as whole,
     ):
         return read_dynamic(whole)
-
-
-def _read_owners(layer: Path) -> dict[str, str]:
-    """Return who ships each file."""
-    try:
-        files = read_about(layer)["files"]
-        return {str(path): str(about[0]) for path, about in files.items() if ".so" in path}
-    except (KeyError, TypeError, AttributeError, IndexError):
-        return {}

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import subprocess
-from dataclasses import replace
 from typing import IO
 
 from pycomfy.adapters.containers.engine import Engine, StartableImage
@@ -11,9 +10,9 @@ from pycomfy.adapters.containers.image_store import NotLinkable, link_image, unl
 from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
-from pycomfy.adapters.nix.image_tar import read_image, write_image
+from pycomfy.adapters.nix.image_tar import write_image
 from pycomfy.core.sentences import join_lines
-from pycomfy.errors import BadInput, HashMismatch, NoSpace, RunFailed, suggest
+from pycomfy.errors import HashMismatch, NoSpace, RunFailed, suggest
 from pycomfy.operation import cancel_scope
 
 
@@ -90,17 +89,9 @@ def _stream(engine: Engine, image: LayoutImage, tag: str) -> None:
 
 
 def write_archive(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
-    """Write the image as one tar, which `docker load` and `podman load` take. Raises `BadInput` if its files are gone,
-    or others than they were."""
-    try:
-        whole = read_image(image.layout)
-        # The store that they are in may have another root.
-        layers = tuple(replace(layer, folder=image.layer(layer.digest)) for layer in whole.layers)
-        write_image(replace(whole, layers=layers), tag, out)
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise BadInput(f"the image cannot be read: {e}", where=str(image.layout), fix=suggest("build")) from e
+    """Write the image as one tar, which engines load. Raises `BadInput` if its files are gone, or others than they
+    were."""
+    write_image(image.layout, {digest: image.layer(digest) for digest in image.layers}, tag, out)
 
 
 def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: LayoutImage) -> None:

@@ -1,10 +1,15 @@
 """Make the tars of an image and its layers of their folders, by the one rule, which the builders have."""
 
+import contextlib
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from pycomfy.adapters.nix.resources import nix_folder
+from pycomfy.errors import BadInput, suggest
 
 if TYPE_CHECKING:
     import image_tar as rule
@@ -16,10 +21,44 @@ else:
     _spec.loader.exec_module(rule)
 
 Entry = rule.Entry
-Layer = rule.Layer
-layer_chunks = rule.layer_chunks
-list_entries = rule.list_entries
-read_about = rule.read_about
-read_image = rule.read_image
-write_image = rule.write_image
-write_layer = rule.write_layer
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+def list_entries(layer: Path) -> list[Entry]:
+    """Return the entries of a layer's folder, sorted by path. Raises `BadInput` for one that is malformed, `OSError`
+    for one that is gone."""
+    with _reading(layer):
+        return rule.list_entries(layer)
+
+
+def read_owners(layer: Path) -> dict[str, str]:
+    """Return who ships each file of a layer. Raises as `list_entries`."""
+    with _reading(layer):
+        return {str(path): str(about[0]) for path, about in rule.read_about(layer)["files"].items()}
+
+
+def layer_chunks(layer: Path) -> Iterator[bytes]:
+    """Return the tar of a layer's folder. Raises as `list_entries`."""
+    with _reading(layer):
+        yield from rule.layer_chunks(layer)
+
+
+def write_image(layout: Path, folders: Mapping[str, Path], tag: str, out: IO[bytes]) -> None:
+    """Write the image in `layout` as one tar, which `docker load` and `podman load` take; `folders` are those of its
+    layers, by digest. Raises `BadInput` if one is gone, or has not the files of its digest; `BrokenPipeError`."""
+    with _reading(layout):
+        image = rule.read_image(layout)
+        layers = tuple(replace(layer, folder=folders[layer.digest]) for layer in image.layers)
+        try:
+            rule.write_image(replace(image, layers=layers), tag, out)
+        except FileNotFoundError as e:
+            raise ValueError(str(e)) from e
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except _MALFORMED as e:
+        raise BadInput(f"the image cannot be read: {e}", where=str(folder), fix=suggest("build")) from e

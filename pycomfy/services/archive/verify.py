@@ -160,6 +160,6 @@ def _explain_one(difference: Difference, recorded: LayoutImage, rebuilt: LayoutI
         return difference
     try:
         found = explain_layers(*pair) if is_layer else explain_json(*pair)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as e:
+    except (PycomfyError, ValueError, OSError) as e:
         return dataclasses.replace(difference, why=(f"it cannot be read: {e}",))
     return dataclasses.replace(difference, why=found.lines, report=found.report)

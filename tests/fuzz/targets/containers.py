@@ -1,18 +1,22 @@
 """What an image says: the events of a job, its node definitions, its editor's prompts, its description; and Nix's
 log."""
 
+import contextlib
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pycomfy.adapters.containers.image_store import NotLinkable, write_store
 from pycomfy.adapters.containers.job_folder import JobFolder
 from pycomfy.adapters.containers.job_protocol import Error, JobReport, explain
+from pycomfy.adapters.containers.layer_libraries import read_libraries
 from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.containers.load import write_archive
 from pycomfy.adapters.containers.node_definitions import parse_answer
 from pycomfy.adapters.io.log_files import LogFile
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.internal_json import LogReader, explain_failure
 from pycomfy.core.prompt.convert import convert
 from pycomfy.core.prompt.editor_prompt import MOMENTS, BadAnswer, judge, render_answer
@@ -20,6 +24,7 @@ from pycomfy.core.prompt.editor_prompt import parse_answer as parse_editor_answe
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.verification import verify_nodes
+from pycomfy.errors import PycomfyError
 from pycomfy.services.run.job_progress import JobProgress
 from pycomfy.services.run.outputs import save_outputs
 from tests.fuzz.formats import JSON, JSON_LINES
@@ -131,23 +136,35 @@ def layout_seeds() -> Sequence[bytes]:
                     "architecture": "amd64",
                     "history": [{"created_by": "pycomfy layer"}],
                 },
+                "layer": {"files": {"a.so": ["x", SHA256]}, "exceptions": {"a.so": [0o600, 1000, 1000]}},
             }
         ).encode()
     ]
 
 
 def run_layout(data: bytes, folder: Path) -> None:
-    """An image's layout: one file is its manifest and its configuration."""
+    """An image's layout: one file is its manifest and its configuration, and it has one layer of one file."""
     try:
         value = json.loads(data)
-        index, blob = (json.dumps(value[key]) for key in ("index", "blob"))
+        index, blob, layer = (json.dumps(value[key]) for key in ("index", "blob", "layer"))
     except (ValueError, RecursionError, KeyError, TypeError):
-        index = blob = data.decode("utf-8", "replace")
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    for file, text in (("oci-layout", "{}"), ("index.json", index), (f"blobs/sha256/{SHA256}", blob)):
+        index = blob = layer = data.decode("utf-8", "replace")
+    files = {
+        "oci-layout": "{}",
+        "index.json": index,
+        f"blobs/sha256/{SHA256}": blob,
+        f"layers/{SHA256}/layer.json": layer,
+        f"layers/{SHA256}/diff/a.so": "x",
+    }
+    for file, text in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text)
-    write_archive(read_layout(folder), "x", io.BytesIO())
+    image = read_layout(folder)
+    read_libraries(image, Paths(folder / "data", folder / "cache"))
+    with contextlib.suppress(PycomfyError):
+        write_archive(image, "x", io.BytesIO())
+    with contextlib.suppress(NotLinkable):
+        write_store(image, "x", folder / "store")
 
 
 NIX_LOG = [
