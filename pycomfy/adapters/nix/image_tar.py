@@ -3,7 +3,7 @@
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -36,6 +36,13 @@ def read_owners(layer: Path) -> dict[str, str]:
     """Return who ships each file of a layer. Raises as `list_entries`."""
     with _reading(layer):
         return {str(path): str(about[0]) for path, about in rule.read_about(layer)["files"].items()}
+
+
+def check_layer(layer: Path, digest: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
+    """Raise `BadInput` unless the tar of a layer's folder has the digest. `on_bytes` is told how many were read."""
+    with _reading(layer):
+        for chunk in rule.checked_chunks(layer, digest):
+            on_bytes(len(chunk))
 
 
 def layer_chunks(layer: Path) -> Iterator[bytes]:

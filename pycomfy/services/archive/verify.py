@@ -11,6 +11,7 @@ from pycomfy import operation
 from pycomfy.adapters.containers.layer_diff import explain_json, explain_layers
 from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.database.records import ImageRecord
+from pycomfy.adapters.nix.image_tar import check_layer
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -88,6 +89,7 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
         _copy_sources(workspace, empty, requisites)
         made = realise(empty, project, log=log, rebuild=True)
         rebuilt = read_layout(empty.nix.local_path(str(made.oci)))
+        check_layers(rebuilt)
         differences = _explain(_compare(image, rebuilt), image, rebuilt)
     return VerifyResult(
         name=image.name,
@@ -109,6 +111,13 @@ def verify_all(
     other: workflows by name, oldest versions first."""
     for label in list_built(workspace, platform or host_platform()):
         yield verify(workspace, VerifyRequest(label, store, platform))
+
+
+def check_layers(image: LayoutImage) -> None:
+    """Raise `BadInput` for a layer whose files are not those of its digest: only the project's own code has said so."""
+    with operation.step("Check the layers' digests", total=image.size, unit="bytes") as task:
+        for digest in dict.fromkeys(image.layers):
+            check_layer(image.layer(digest), digest, task.advance)
 
 
 def _copy_sources(workspace: Workspace, empty: Workspace, requisites: Sequence[Requisite]) -> None:
