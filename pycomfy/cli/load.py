@@ -25,9 +25,9 @@ def load(
 
     `run`, `check` and `build` need none of this with Podman: they start an image where it lies in the Nix store. This
     copies it into the engine's own storage, as `localhost/pycomfy/NAME`. With `--oci` the path of an OCI layout is
-    printed, which skopeo and other programs read.
+    printed, which other programs read: `skopeo copy oci:$(pycomfy load portrait --oci) docker://registry/portrait`.
 
-    Examples: `pycomfy load portrait`, `skopeo copy oci:$(pycomfy load portrait --oci) docker://registry/portrait`
+    Examples: `pycomfy load portrait`, `pycomfy load portrait@3 --oci`
     """
     from pycomfy.services.load import load_version, make_whole_layout
     from pycomfy.services.workspace import Workspace

@@ -21,6 +21,7 @@ CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "build": (1, ("gone.json",)),
     "check": (1, ("nobody",)),
     "run": (1, ("nobody",)),
+    "load": (1, ("nobody",)),
     "api": (1, ("nobody",)),
     "capture": (1, ("gone",)),
     "catalog update": (2, ("extra",)),
