@@ -142,7 +142,7 @@ def names_in(layout: Path, layer: str) -> dict[str, Entry]:
     return {entry.path: entry for entry in list_entries(layer_named(layout, layer))}
 
 
-def names_in_buckets(oci: Path) -> dict[str, tarfile.TarInfo]:
+def names_in_buckets(oci: Path) -> dict[str, Entry]:
     """The entries of all layers of small wheels, by name."""
     buckets = [name for name in read_layout(oci).layer_names if name.startswith("wheels-")]
     return {name: entry for bucket in buckets for name, entry in names_in(oci, bucket).items()}
