@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine, find_engine, has_nvidia_cdi, parse_version
+from pycomfy.adapters.containers.engine import Engine, describe_podman, find_engine, has_nvidia_cdi, parse_version
 from pycomfy.errors import BadConfig, MissingTool
 
 
@@ -97,3 +97,48 @@ def test_a_cdi_file_must_name_nvidia(tmp_path: Path) -> None:
 def test_the_engine_of_this_machine_works(engine: Engine) -> None:
     assert engine.version
     assert engine.rootless == (os.getuid() != 0) or engine.kind == "docker"
+
+
+OVERLAY = {
+    "graphDriverName": "overlay",
+    "graphOptions": {
+        "overlay.mountopt": "nodev,metacopy=on",
+        "overlay.mount_program": {"Executable": "/usr/bin/fuse-overlayfs", "Version": "1.13", "Package": "unknown"},
+        "overlay.imagestore": "/theirs",
+        "overlay.additionalImageStores": ["/theirs", "/too"],
+    },
+}
+
+
+def test_a_store_of_ours_comes_beside_the_options_of_podmans_own_configuration() -> None:
+    """One on the command line, and Podman takes none from there; but of images it needs ours alone."""
+    engine = describe_podman({"host": {}, "store": OVERLAY}, "runc")
+    command = engine.command("run", "x", store=Path("/run/pycomfy/1"))
+    assert command == [
+        *("podman", "--runtime", "runc"),
+        *("--storage-opt", "overlay.mountopt=nodev,metacopy=on"),
+        *("--storage-opt", "overlay.mount_program=/usr/bin/fuse-overlayfs"),
+        *("--storage-opt", "overlay.imagestore=/run/pycomfy/1"),
+        *("run", "x"),
+    ]
+    assert engine.command("rm", "x") == ["podman", "--runtime", "runc", "rm", "x"]
+
+
+@pytest.mark.parametrize(
+    ("host", "store"),
+    [
+        ({}, {"graphDriverName": "vfs", "graphOptions": {}}),
+        ({}, {"graphDriverName": "btrfs", "graphOptions": None}),
+        ({}, {}),
+        ({"serviceIsRemote": True}, OVERLAY),
+    ],
+)
+def test_a_podman_with_another_storage_or_elsewhere_loads_images(
+    host: dict[str, object], store: dict[str, object]
+) -> None:
+    assert not describe_podman({"host": host, "store": store}, None).links_images
+
+
+def test_docker_loads_images(path: Path) -> None:
+    program(path, "docker", f"echo '{DOCKER}'")
+    assert not find_engine("docker").links_images
