@@ -186,7 +186,7 @@ def test_an_arm64_image_is_built_on_amd64(workshop: Workshop, root: Root, arm_ro
     assert [n for n, a, b in zip(mine.layer_names, mine.diff_ids, theirs.diff_ids, strict=True) if a != b] == ["root"]
 
 
-@pytest.mark.parametrize(("other", "where"), [("twin", "layer-c-wheels-67"), ("leaves", "oci-small-amd64")])
+@pytest.mark.parametrize(("other", "where"), [("twin", "layer-c-wheels-67"), ("leaves", "image-small-amd64")])
 def test_wheels_that_contradict_one_another_are_refused_by_name(
     workshop: Workshop, root: Root, other: str, where: str
 ) -> None:
