@@ -54,7 +54,7 @@ def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Canary]:
 
 def project_of(expression: str) -> bytes:
     """A project whose image is an expression, in which `real` is the project as it should be."""
-    text = f"{{ ... }}@arguments: let real = {REAL}; in real // {{ oci = {expression}; }}"
+    text = f"{{ ... }}@arguments: let real = {REAL}; in real // {{ layout = {expression}; }}"
     return text.encode()
 
 
@@ -184,10 +184,10 @@ def test_a_step_that_is_built_sees_nothing_of_this_machine(
 def test_a_link_in_a_pulled_version_leads_to_no_file(lost: ArchivedVersions, canary: Canary, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
-    (folder / "default.nix").write_text("{ platform }: { oci = throw (builtins.readFile ./link); }")
+    (folder / "default.nix").write_text("{ platform }: { layout = throw (builtins.readFile ./link); }")
     (folder / "link").symlink_to(canary.file)
     with pytest.raises(BuildFailed, match=f"tried to read {canary.home}"):
-        evaluate(lost.nix, BuildTarget(folder, "oci", "linux/amd64"))
+        evaluate(lost.nix, BuildTarget(folder, "layout", "linux/amd64"))
 
 
 def test_verifying_a_pulled_version_gets_at_nothing(lost: ArchivedVersions, canary: Canary, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ from tests.nix.test_canary import refuse_namespaces
 refuse_namespaces()
 settings = NixSettings(store=Path(sys.argv[1]))
 try:
-    build(settings, evaluate(settings, BuildTarget(Path(sys.argv[2]), "oci", "x")), Path(sys.argv[3]), lambda e: None)
+    build(settings, evaluate(settings, BuildTarget(Path(sys.argv[2]), "layout", "x")), Path(sys.argv[3]), lambda e: None)
 except PycomfyError as e:
     print(type(e).__name__, e)
 """
@@ -286,7 +286,7 @@ def test_where_the_sandbox_cannot_be_made_nothing_is_built_without_it(empty: Nix
     project, written = tmp_path / "project", tmp_path / "written"
     project.mkdir()
     (project / "default.nix").write_text(
-        f"""{{ platform }}: {{ oci = derivation {{
+        f"""{{ platform }}: {{ layout = derivation {{
           name = "x"; system = builtins.currentSystem; builder = "{os.path.realpath("/bin/sh")}";
           args = [ "-c" "echo outside > {written}" ];
         }}; }}"""
