@@ -276,7 +276,8 @@ from tests.nix.test_canary import refuse_namespaces
 refuse_namespaces()
 settings = NixSettings(store=Path(sys.argv[1]))
 try:
-    build(settings, evaluate(settings, BuildTarget(Path(sys.argv[2]), "layout", "x")), Path(sys.argv[3]), lambda e: None)
+    plan = evaluate(settings, BuildTarget(Path(sys.argv[2]), "layout", "x"))
+    build(settings, plan, Path(sys.argv[3]), lambda e: None)
 except PycomfyError as e:
     print(type(e).__name__, e)
 """

@@ -184,7 +184,9 @@ def seeded(name: str, size: int) -> bytes:
 def made_of(workshop: Workshop, lock: Lock, name: str) -> tuple[dict[str, str], set[str]]:
     """The digests of the layers of an image by name, bottom first, and the names of those that were built for it."""
     project = workshop.project(lock, name)
-    missing = missing_paths(workshop.settings, evaluate(workshop.settings, BuildTarget(project, "layout", "linux/amd64")))
+    missing = missing_paths(
+        workshop.settings, evaluate(workshop.settings, BuildTarget(project, "layout", "linux/amd64"))
+    )
     steps = [derivation_name(path) for path in missing]
     image: LayoutImage = read_layout(built(workshop, project))
     digests = dict(zip(image.layer_names, image.diff_ids, strict=True))
