@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import find_loaded, image_tag, provide
 from pycomfy.adapters.io import process
 from tests.stories.conftest import ROOT, Demo, picture
 
@@ -139,11 +141,13 @@ def test_verify_says_which_layer_is_different(demo: Demo, made: dict[str, Any]) 
     assert [d["what"] for d in answer["differences"]] == [f"layer {len(wrong)} (workflow)"]
 
 
-def test_the_engine_has_the_image_with_its_prompt_under_the_workflows_name(
-    demo: Demo, made: dict[str, Any], engine: Engine
+def test_the_engine_starts_the_image_under_the_workflows_name_and_has_loaded_nothing(
+    made: dict[str, Any], engine: Engine
 ) -> None:
-    """And not the one that was asked for its nodes."""
-    found = process.run(engine.command("image", "inspect", "--format", "{{.Id}}", "localhost/pycomfy/hello:latest"))
-    assert found.stdout.decode().strip().removeprefix("sha256:") == made["build"]["config_digest"].removeprefix(
-        "sha256:"
-    )
+    """The one with the prompt, and not the one that was asked for its nodes."""
+    layout = read_layout(Path(made["build"]["oci"]))
+    image = provide(engine, layout, "hello")
+    found = process.run(engine.command("image", "inspect", "--format", "{{.RepoTags}}", image.id, store=image.store))
+    assert found.stdout.decode().strip() == f"[{image_tag('hello')}]"
+    assert image.id.removeprefix("sha256:") == made["build"]["config_digest"].removeprefix("sha256:")
+    assert not engine.links_images or find_loaded(engine, layout) is None
