@@ -31,11 +31,11 @@ class Registry:
         """Return the pack with a registry id; None if there is none, or no answer."""
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,199}", id_):
             return None
-        return _listing(self._get(f"nodes/{quote(id_, safe='')}"))
+        return _listing(self._get(f"nodes/{_part(id_)}"))
 
     def packs_with(self, type_: str) -> tuple[Listing, ...]:
         """Return the packs whose newest version has exactly this node type: the search also finds similar names."""
-        found = self._get(f"nodes/search?limit={MAX_CANDIDATES}&comfy_node_search={quote(type_, safe='')}")
+        found = self._get(f"nodes/search?limit={MAX_CANDIDATES}&comfy_node_search={_part(type_)}")
         nodes = found.get("nodes") if isinstance(found, dict) else None
         packs: dict[str, Listing] = {}
         for node in nodes[:MAX_CANDIDATES] if isinstance(nodes, list) else ():
@@ -47,7 +47,7 @@ class Registry:
         return tuple(packs.values())
 
     def _has(self, id_: str, version: str, type_: str) -> bool:
-        path = f"nodes/{quote(id_, safe='')}/versions/{quote(version, safe='')}/comfy-nodes/{quote(type_, safe='')}"
+        path = f"nodes/{_part(id_)}/versions/{_part(version)}/comfy-nodes/{_part(type_)}"
         found = self._get(path)
         return isinstance(found, dict) and found.get("comfy_node_name") == type_
 
@@ -67,6 +67,11 @@ class Registry:
                 self.remark = f"the Comfy registry at {self.address} does not answer in JSON"
                 return None
         return self._answers[path]
+
+
+def _part(text: str) -> str:
+    """A part of a path. JSON may have halves of characters, which have no bytes: nothing is called like that."""
+    return quote(text, safe="", errors="replace")
 
 
 def find_registry(environment: Mapping[str, str] | None = None) -> Registry:
