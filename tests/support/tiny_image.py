@@ -7,8 +7,9 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.support.layer_folders import Content, File, Link, write_layer_folder
 
@@ -86,6 +87,31 @@ def write_layout(
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
     (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     return layout
+
+
+def change_manifest(
+    layout: Path, change: Callable[[Any], object], change_config: Callable[[Any], object] = lambda config: None
+) -> None:
+    """Let a layout have another manifest and config, whose digests are right."""
+    index = json.loads((layout / "index.json").read_text())
+    blobs = layout / "blobs" / "sha256"
+
+    def read(digest: str) -> Any:
+        return json.loads((blobs / digest.removeprefix("sha256:")).read_text())
+
+    def write(value: Any) -> dict[str, object]:
+        data = json.dumps(value).encode()
+        name = hashlib.sha256(data).hexdigest()
+        (blobs / name).write_bytes(data)
+        return {"digest": f"sha256:{name}", "size": len(data)}
+
+    manifest = read(index["manifests"][0]["digest"])
+    config = read(manifest["config"]["digest"])
+    change_config(config)
+    manifest["config"].update(write(config))
+    change(manifest)
+    index["manifests"][0].update(write(manifest))
+    (layout / "index.json").write_text(json.dumps(index))
 
 
 def _python_files() -> dict[str, Path]:

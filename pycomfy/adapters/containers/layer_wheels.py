@@ -3,17 +3,14 @@
 import json
 from pathlib import Path
 
-from pycomfy.adapters.containers.layout import LayoutImage
-
-_FILE = "misrecorded.json"
-"""As in `nix/builders/layer.py`."""
+from pycomfy.adapters.containers.layout import MISRECORDED, LayoutImage
 
 
 def read_misrecorded(image: LayoutImage) -> tuple[str, ...]:
     """Return the wheels whose RECORD does not describe their files, as "decord 0.6.0", sorted."""
     found: set[str] = set()
     for digest in image.diff_ids:
-        found |= _read(image.layer(digest) / _FILE)
+        found |= _read(image.layer(digest) / MISRECORDED)
     return tuple(sorted(found))
 
 

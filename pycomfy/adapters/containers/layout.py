@@ -1,5 +1,6 @@
 """Read an image that Nix built: an OCI image layout whose layers are folders in place of tars."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,9 @@ FILES = "diff"
 
 ABOUT = "layer.json"
 """In a layer's folder: its digest, whose each file is, and owners and modes that are not the rule's."""
+
+MISRECORDED = "misrecorded.json"
+"""There, too, if there are any: the wheels whose RECORD is wrong. As in `nix/builders/layer.py`."""
 
 _MAX_JSON = 4 << 20
 _STORE = Path("/nix/store")
@@ -53,24 +57,22 @@ def read_layout(layout: Path) -> LayoutImage:
     """Read a layout. Raises `NotFound` if there is none, `BadInput` unless it has exactly one image.
 
     Anybody's code may have made it. Its blobs and layers may be links to beside it, or into the Nix store, but to
-    nothing else: they are read as this user, and a container sees the files of its layers.
+    nothing else: they are read as this user, and a container sees the files of its layers. Manifest and config have
+    their digests; whether layers have theirs is not looked at.
     """
     if not (layout / "oci-layout").is_file():
         raise NotFound("no OCI layout", where=str(layout), fix=suggest("build"))
     try:
         _check_files(layout, ["oci-layout", "index.json"], layout)
-        manifests = _json(layout / "index.json")["manifests"]
+        manifests = json.loads(_read(layout / "index.json"))["manifests"]
         if len(manifests) != 1:
             raise BadInput(
                 f"the layout has {len(manifests)} images instead of one", where=str(layout), fix=suggest("build")
             )
         manifest_digest = _digest(manifests[0]["digest"])
-        blobs = layout / "blobs" / "sha256"
-        _check_files(blobs, [manifest_digest], layout)
-        manifest = _json(blobs / manifest_digest.removeprefix("sha256:"))
+        manifest = _read_blob(layout, manifest_digest)
         config_digest = _digest(manifest["config"]["digest"])
-        _check_files(blobs, [config_digest], layout)
-        config = _json(blobs / config_digest.removeprefix("sha256:"))
+        config = _read_blob(layout, config_digest)
         image = LayoutImage(
             layout,
             manifest_digest,
@@ -78,11 +80,15 @@ def read_layout(layout: Path) -> LayoutImage:
             tuple(_digest(entry["digest"]) for entry in manifest["layers"]),
             tuple(_digest(d) for d in config["rootfs"]["diff_ids"]),
             f"{config['os']}/{config['architecture']}",
-            sum(int(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
+            sum(_size(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
             tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
         )
         if image.layers != image.diff_ids:
             raise ValueError("its layers are compressed")
+        if not image.layers:
+            raise ValueError("it has no layers")
+        # Of a whole layout, whose layers are links to tars.
+        _check_files(layout / "blobs" / "sha256", image.layers, layout)
         for digest in image.layers:
             _check_layer(image.layer(digest), layout)
         return image
@@ -103,7 +109,7 @@ def _check_files(folder: Path, names: Iterable[str], layout: Path) -> None:
 def _check_layer(folder: Path, layout: Path) -> None:
     """The same for a layer's folder. What is in the files' folder is the container's; the folder itself is no link."""
     _check_place(folder, layout)
-    _check_files(folder, [ABOUT], layout)
+    _check_files(folder, [ABOUT, MISRECORDED], layout)
     files = folder / FILES
     if files.is_symlink() or (files.exists() and not files.is_dir()):
         raise ValueError(f"{files} is not a folder")
@@ -118,15 +124,31 @@ def _check_place(path: Path, layout: Path) -> None:
         raise ValueError(f"{path.name} is a link to {whole}")
 
 
-def _json(path: Path) -> Any:
+def _read_blob(layout: Path, digest: str) -> Any:
+    """Return the manifest or the config. What is recorded of an image is its digest: no other bytes may pass for it."""
+    blobs, name = layout / "blobs" / "sha256", digest.removeprefix("sha256:")
+    _check_files(blobs, [name], layout)
+    data = _read(blobs / name)
+    if hashlib.sha256(data).hexdigest() != name:
+        raise ValueError(f"the file of {digest} has another digest")
+    return json.loads(data)
+
+
+def _read(path: Path) -> bytes:
     with path.open("rb") as f:
         data = f.read(_MAX_JSON + 1)
     if len(data) > _MAX_JSON:
         raise ValueError(f"{path.name} is too long")
-    return json.loads(data)
+    return data
 
 
 def _digest(value: object) -> str:
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
         raise ValueError(f"{value!r} is not a SHA-256 digest")
+    return value
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is not a size")
     return value

@@ -37,31 +37,36 @@ def unpack_tree(data: bytes, out: Path) -> None:
     """Make the folder `out` of the tar that `pack_tree` makes. Nothing is written outside of it, whatever the tar is.
     Raises `ValueError` for one of another kind."""
     out.mkdir()
+    folders = {TOP}
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar:
             for entry in tar:
-                _unpack_entry(tar, entry, out)
-    except (tarfile.TarError, EOFError, OSError) as e:
+                _unpack_entry(tar, entry, out, folders)
+    # Python's module raises the last three for some malformed headers.
+    except (tarfile.TarError, EOFError, OSError, KeyError, OverflowError, RecursionError) as e:
         raise ValueError(f"it cannot be unpacked: {e}") from e
 
 
-def _unpack_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, out: Path) -> None:
+def _unpack_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, out: Path, folders: set[str]) -> None:
+    """`folders` are the names of the folders that were made: what is in another one may be behind a link."""
     top, *parts = entry.name.split("/")
-    to = out.joinpath(*parts)
     if top != TOP or not parts or not {"", ".", ".."}.isdisjoint(parts):
-        raise ValueError(f"{entry.name!r} is not below {TOP}/")
-    if any(path.is_symlink() for path in (to, *to.parents) if out in path.parents):
-        raise ValueError(f"{entry.name!r} is behind a link")
+        raise ValueError(f"{entry.name[:200]!r} is not below {TOP}/")
+    if entry.name.rpartition("/")[0] not in folders:
+        raise ValueError(f"{entry.name[:200]!r} comes before its folder, or is behind a link")
+    to = out.joinpath(*parts)
     if entry.isdir():
         to.mkdir()
+        folders.add(entry.name)
     elif entry.issym():
         to.symlink_to(entry.linkname)
-    elif (file := tar.extractfile(entry)) is not None and entry.isreg():
+    # A sparse file has more bytes than the tar; and Python's module follows a hard link.
+    elif entry.isreg() and not entry.issparse() and (file := tar.extractfile(entry)) is not None:
         with file, to.open("xb") as f:
             shutil.copyfileobj(file, f)
         to.chmod(0o755 if entry.mode & 0o100 else 0o644)
     else:
-        raise ValueError(f"{entry.name!r} is neither file, folder nor link")
+        raise ValueError(f"{entry.name[:200]!r} is neither a plain file, a folder nor a link")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

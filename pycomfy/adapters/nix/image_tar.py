@@ -22,6 +22,12 @@ else:
 
 Entry = rule.Entry
 
+MAX_ABOUT = 128 << 20
+"""Bytes of a layer's `layer.json`; one of a layer with 100,000 files has about 20 million."""
+
+_MAX_MODE = 0o7777
+_MAX_ID = (1 << 32) - 2  # the next means "leave it as it is"
+
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -29,18 +35,25 @@ def list_entries(layer: Path) -> list[Entry]:
     """Return the entries of a layer's folder, sorted by path. Raises `BadInput` for one that is malformed, `OSError`
     for one that is gone."""
     with _reading(layer):
-        return rule.list_entries(layer)
+        _check_about(layer)
+        entries = rule.list_entries(layer)
+        for entry in entries:
+            if not (0 <= entry.mode <= _MAX_MODE and 0 <= entry.uid <= _MAX_ID and 0 <= entry.gid <= _MAX_ID):
+                raise ValueError(f"{entry.path} has an owner or a mode that no file has")
+        return entries
 
 
 def read_owners(layer: Path) -> dict[str, str]:
     """Return who ships each file of a layer. Raises as `list_entries`."""
     with _reading(layer):
+        _check_about(layer)
         return {str(path): str(about[0]) for path, about in rule.read_about(layer)["files"].items()}
 
 
 def check_layer(layer: Path, digest: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
     """Raise `BadInput` unless the tar of a layer's folder has the digest. `on_bytes` is told how many were read."""
     with _reading(layer):
+        _check_about(layer)
         for chunk in rule.checked_chunks(layer, digest):
             on_bytes(len(chunk))
 
@@ -48,6 +61,7 @@ def check_layer(layer: Path, digest: str, on_bytes: Callable[[int], None] = lamb
 def layer_chunks(layer: Path) -> Iterator[bytes]:
     """Return the tar of a layer's folder. Raises as `list_entries`."""
     with _reading(layer):
+        _check_about(layer)
         yield from rule.layer_chunks(layer)
 
 
@@ -58,9 +72,27 @@ def write_image(layout: Path, folders: Mapping[str, Path], tag: str, out: IO[byt
         image = rule.read_image(layout)
         layers = tuple(replace(layer, folder=folders[layer.digest]) for layer in image.layers)
         try:
+            for layer in {layer.digest: layer for layer in layers}.values():
+                _check_size(layer)
             rule.write_image(replace(image, layers=layers), tag, out)
         except FileNotFoundError as e:
             raise ValueError(str(e)) from e
+
+
+def _check_about(layer: Path) -> None:
+    """Raise `ValueError` for more than could be read into memory: anybody's code may have written it."""
+    if (layer / "layer.json").stat().st_size > MAX_ABOUT:
+        raise ValueError(f"{layer}: layer.json is too long")
+
+
+def _check_size(layer: "rule.Layer") -> None:
+    """Raise `ValueError` unless the layer's tar has the size that the manifest says. After one that is longer, an
+    engine would take the rest of the layer for files of the image's tar, such as names of other images."""
+    _check_about(layer.folder)
+    entries = rule.list_entries(layer.folder)
+    size = sum(len(rule.header(e)) + (e.size or 0) + len(rule.padding(e.size or 0)) for e in entries) + len(rule.END)
+    if size != layer.size:
+        raise ValueError(f"the tar of the layer {layer.digest} has {size} bytes, not {layer.size}")
 
 
 @contextlib.contextmanager

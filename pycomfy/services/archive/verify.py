@@ -164,6 +164,9 @@ def _explain(differences: tuple[Difference, ...], image: ImageRecord, rebuilt: L
 def _explain_one(difference: Difference, recorded: LayoutImage, rebuilt: LayoutImage) -> Difference:
     sides = (recorded, difference.recorded), (rebuilt, difference.rebuilt)
     is_layer = difference.what.startswith("layer ")
+    # A record may have come from somebody else; what the layout has under another digest was not looked at.
+    if any(digest not in (i.manifest_digest, i.config_digest, *i.layers) for i, digest in sides):
+        return difference
     pair = [image.layer(digest) if is_layer else image.blob(digest) for image, digest in sides]
     if not all(path.exists() for path in pair):
         return difference

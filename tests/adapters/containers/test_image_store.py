@@ -14,6 +14,7 @@ from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.containers.load import find_loaded, forget, provide
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.temp_dirs import remove_folder
+from pycomfy.adapters.nix import image_tar
 from pycomfy.errors import BadConfig, BadInput
 from tests.support.tiny_image import write_layout
 
@@ -111,13 +112,35 @@ def test_an_image_of_too_many_layers_is_loaded_instead(podman: Engine, tmp_path:
         forget(podman, image, "pycomfy-test")
 
 
-@pytest.mark.parametrize("exceptions", ["x", {"data": "x"}, {"data": [1]}, {"data": ["a", "b", "c"]}, [1]])
+@pytest.mark.parametrize(
+    "exceptions",
+    [
+        "x",
+        {"data": "x"},
+        {"data": [1]},
+        {"data": ["a", "b", "c"]},
+        [1],
+        {"data": [1 << 70, 0, 0]},
+        {"data": [0o755, -2, 0]},
+        {"data": [0o755, 0, 1 << 32]},
+    ],
+)
 def test_owners_that_are_none_are_bad_input(tmp_path: Path, exceptions: object) -> None:
     image = read_layout(write_layout(tmp_path / "l"))
     about = image.layer(image.layers[1]) / "layer.json"
     about.write_text(json.dumps({**json.loads(about.read_text()), "exceptions": exceptions}))
     with pytest.raises(BadInput, match="cannot be read"):
         link_image(image, TAG)
+
+
+def test_a_layer_says_no_more_of_itself_than_memory_has_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = read_layout(write_layout(tmp_path / "l"))
+    monkeypatch.setattr(image_tar, "MAX_ABOUT", 10)
+    for use in (lambda: link_image(image, TAG), lambda: image_tar.check_layer(image.layer(image.layers[0]), "x")):
+        with pytest.raises(BadInput, match=r"layer\.json is too long"):
+            use()
 
 
 def test_a_large_layer_with_owners_of_its_own_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.errors import BadInput, NotFound
-from tests.support.tiny_image import ARCHITECTURE, write_layout
+from tests.support.tiny_image import ARCHITECTURE, change_manifest, write_layout
 
 
 def test_a_layout_is_read_with_its_digests(tmp_path: Path) -> None:
@@ -85,4 +85,46 @@ def test_a_layout_that_leads_out_is_refused(tmp_path: Path, which: str, target: 
         paths[which].rename(tmp_path / "away")
         paths[which].symlink_to(target)
     with pytest.raises(BadInput if which != "oci-layout" else (BadInput, NotFound)):
+        read_layout(image.layout)
+
+
+@pytest.mark.parametrize("which", ["manifest", "config"])
+def test_no_other_bytes_pass_for_what_has_a_digest(tmp_path: Path, which: str) -> None:
+    """The digest is all that is recorded of an image; the layout is made by a project's code."""
+    image = read_layout(write_layout(tmp_path / "l"))
+    blob = image.blob(image.manifest_digest if which == "manifest" else image.config_digest)
+    blob.write_bytes(blob.read_bytes() + b" ")
+    with pytest.raises(BadInput, match="has another digest"):
+        read_layout(image.layout)
+
+
+@pytest.mark.parametrize("size", ["5", -1, 1.5, True, None])
+def test_a_size_that_is_none_is_bad_input(tmp_path: Path, size: object) -> None:
+    layout = write_layout(tmp_path / "l")
+    change_manifest(layout, lambda manifest: manifest["layers"][0].update(size=size))
+    with pytest.raises(BadInput, match="is not a size"):
+        read_layout(layout)
+
+
+def test_an_image_without_layers_is_bad_input(tmp_path: Path) -> None:
+    layout = write_layout(tmp_path / "l")
+    change_manifest(
+        layout, lambda manifest: manifest["layers"].clear(), lambda config: config["rootfs"]["diff_ids"].clear()
+    )
+    with pytest.raises(BadInput, match="no layers"):
+        read_layout(layout)
+
+
+def test_a_tar_of_a_whole_layout_is_no_link_that_leads_out(tmp_path: Path) -> None:
+    """Whoever pushes the layout would send this user's file."""
+    image = read_layout(write_layout(tmp_path / "store" / "l"))
+    image.blob(image.layers[0]).symlink_to("/etc/passwd")
+    with pytest.raises(BadInput, match="is a link to /etc/passwd"):
+        read_layout(image.layout)
+
+
+def test_the_list_of_wrong_records_is_no_link_that_leads_out(tmp_path: Path) -> None:
+    image = read_layout(write_layout(tmp_path / "store" / "l"))
+    (image.layer(image.layers[0]) / "misrecorded.json").symlink_to("/dev/zero")
+    with pytest.raises(BadInput, match="is a link to /dev/zero"):
         read_layout(image.layout)

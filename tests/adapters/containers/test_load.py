@@ -13,7 +13,7 @@ from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.containers.load import find_loaded, forget, image_tag, load, provide, write_archive
 from pycomfy.adapters.io import process
 from pycomfy.errors import BadInput
-from tests.support.tiny_image import write_layout
+from tests.support.tiny_image import change_manifest, write_layout
 
 
 def test_the_archive_for_engines_has_every_blob_and_both_indexes(tmp_path: Path) -> None:
@@ -42,6 +42,14 @@ def test_an_image_whose_files_are_not_as_they_were_is_not_written(tmp_path: Path
         script.write_text("exit 1")
     with pytest.raises(BadInput, match="cannot be read"):
         write_archive(image, "x:latest", io.BytesIO())
+
+
+def test_a_layer_cannot_pass_for_files_of_the_image_s_tar(tmp_path: Path) -> None:
+    """An engine would take a file `manifest.json` in a layer for the image's, and give its layers any image's name."""
+    layout = write_layout(tmp_path / "l")
+    change_manifest(layout, lambda manifest: manifest["layers"][0].update(size=512))
+    with pytest.raises(BadInput, match="bytes, not 512"):
+        write_archive(read_layout(layout), "x:latest", io.BytesIO())
 
 
 def test_a_workflows_name_becomes_a_repository_name() -> None:

@@ -77,3 +77,33 @@ def test_equal_folders_are_equal_bytes(tmp_path: Path) -> None:
 def test_a_folder_that_is_too_large_is_not_packed(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(2000))
     assert pack_tree(tmp_path, 1000) is None
+
+
+def raw(name: str, kind: bytes = tarfile.REGTYPE, **more: object) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.type = kind
+    for field, value in more.items():
+        setattr(entry, field, value)
+    return entry.tobuf(tarfile.PAX_FORMAT if entry.pax_headers else tarfile.GNU_FORMAT)
+
+
+SPARSE = raw(
+    "tree/x", size=512, pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" * 12}
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SPARSE + b"0\n".ljust(512, b"\0"),  # of 512 bytes a terabyte
+        raw("tree/x", tarfile.LNKTYPE, linkname="tree/x"),
+        raw("tree/x", tarfile.LNKTYPE, linkname="nothing"),
+        raw("tree/" + "a/" * 200_000 + "x"),  # each of its parents was looked at
+        raw("tree/" + "a/" * 900 + "x") * 200,
+        raw("x", b"x", size=26) + b"99999999999999999999 x=yy\n".ljust(512, b"\0") + raw("tree/x"),
+    ],
+)
+def test_a_small_tar_costs_little(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"tree|unpacked"):
+        unpack_tree(data + bytes(1024), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []

@@ -2,6 +2,7 @@
 log."""
 
 import contextlib
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ from tests.support.graphs import OBJECT_INFO, parsed, plain
 from tests.support.service_projects import make_lock
 
 SHA256 = "0" * 64
+CONFIG, MANIFEST = "1" * 64, "2" * 64
 
 EVENTS = [
     {"event": "starting", "device": "cpu"},
@@ -127,9 +129,9 @@ def layout_seeds() -> Sequence[bytes]:
     return [
         json.dumps(
             {
-                "index": {"manifests": [{"digest": digest}]},
+                "index": {"manifests": [{"digest": f"sha256:{MANIFEST}"}]},
                 "blob": {
-                    "config": {"digest": digest, "size": 3},
+                    "config": {"digest": f"sha256:{CONFIG}", "size": 3},
                     "layers": [{"digest": digest, "size": 3}],
                     "rootfs": {"diff_ids": [digest]},
                     "os": "linux",
@@ -143,16 +145,20 @@ def layout_seeds() -> Sequence[bytes]:
 
 
 def run_layout(data: bytes, folder: Path) -> None:
-    """An image's layout: one file is its manifest and its configuration, and it has one layer of one file."""
+    """An image's layout: one text is its manifest and its configuration, and it has one layer of one file. In place of
+    `CONFIG` and `MANIFEST` are the digests that the texts have."""
     try:
         value = json.loads(data)
         index, blob, layer = (json.dumps(value[key]) for key in ("index", "blob", "layer"))
     except (ValueError, RecursionError, KeyError, TypeError):
         index = blob = layer = data.decode("utf-8", "replace")
+    config = hashlib.sha256(blob.encode()).hexdigest()
+    manifest = hashlib.sha256(blob.replace(CONFIG, config).encode()).hexdigest()
     files = {
         "oci-layout": "{}",
-        "index.json": index,
-        f"blobs/sha256/{SHA256}": blob,
+        "index.json": index.replace(MANIFEST, manifest),
+        f"blobs/sha256/{config}": blob,
+        f"blobs/sha256/{manifest}": blob.replace(CONFIG, config),
         f"layers/{SHA256}/layer.json": layer,
         f"layers/{SHA256}/diff/a.so": "x",
     }
