@@ -16,6 +16,7 @@ PANELS = {
         "convert": "Convert workflows from the editor's format to the API's.",
         "lock": "Pin everything a workflow needs by hash, in `pycomfy.lock`.",
         "build": "Build a workflow's image, verify it, and record it as a version.",
+        "dev": "Build a workflow with every change of its files, and keep ComfyUI's editor open on the result.",
         "check": "Check that a built image has every node of its workflow.",
         "run": "Run a workflow's image once, and save every output; or serve it as an API.",
         "load": "Load an image into Podman or Docker, for commands of your own.",

@@ -27,6 +27,11 @@ def print_json(result: "Result | Sequence[Result]") -> None:
     print_json_text(text)
 
 
+def print_json_line(result: "Result") -> None:
+    """Print a result in one line: one of many, each of which is printed when it is known."""
+    print_json_value(_dump(result))
+
+
 def print_json_value(value: object) -> None:
     """Print a value in one line."""
     print_json_text(json.dumps(value, ensure_ascii=False))

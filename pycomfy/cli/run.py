@@ -190,7 +190,7 @@ def run(
             state,
             _parse_variables(env),
             api_key_file,
-            _parse_models(models),
+            parse_models(models),
             gpus,
             network,
             limits,
@@ -198,7 +198,7 @@ def run(
         run_server(workspace, name, serve_options, as_json=as_json)
         return
     _refuse(server, "needs --serve")
-    options = RunOptions(output, _parse_models(models), gpus, network, limits)
+    options = RunOptions(output, parse_models(models), gpus, network, limits)
     arguments = Arguments(_parse_inputs(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
     if again is not None:
@@ -240,7 +240,8 @@ def _parse_variables(values: list[str] | None) -> dict[str, str | None]:
     return found
 
 
-def _parse_models(text: str) -> Path | Literal["auto"] | None:
+def parse_models(text: str) -> Path | Literal["auto"] | None:
+    """Return what an option that names models means."""
     if text == "auto":
         return "auto"
     return None if text == "none" else Path(text)

@@ -19,6 +19,7 @@ CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "convert": (0, ("workflow.json", "--object-info", "info.json")),
     "lock": (1, ("gone.json",)),
     "build": (1, ("gone.json",)),
+    "dev": (1, ("gone.json",)),
     "check": (1, ("nobody",)),
     "run": (1, ("nobody",)),
     "load": (1, ("nobody",)),
