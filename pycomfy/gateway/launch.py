@@ -12,12 +12,16 @@ RESERVED = frozenset({"base_path", "is_default"})
 """Keys of ComfyUI's model path file that are no model folders."""
 
 LINE_BY_LINE = Path(__file__).with_name("line_by_line.py")
+HELD = LINE_BY_LINE.with_name("held.py")
 
 _MODEL_FOLDER = re.compile(r"""folder_names_and_paths\[["']([^"']+)["']\]|models_dir, ["']([^"']+)["']""")
 
 
-def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -> list[str]:
-    """The argument list. Flags that this ComfyUI does not know yet are left out, so that old ones start too."""
+def plan_command(
+    places: Places, *, listen: str, cpu: bool, model_paths: Path, script: Path = LINE_BY_LINE
+) -> list[str]:
+    """The argument list; `script` runs ComfyUI. Flags that this ComfyUI does not know yet are left out, so that old
+    ones start too."""
     try:
         known = (places.comfyui / "comfy/cli_args.py").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -36,7 +40,7 @@ def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -
         "--database-url": f"sqlite:///{data / 'user' / 'comfyui.db'}",
         **({"--cpu": None} if cpu else {}),
     }
-    command = [str(places.python), "-B", str(LINE_BY_LINE), str(places.comfyui / "main.py")]
+    command = [str(places.python), "-B", str(script), str(places.comfyui / "main.py")]
     for flag, value in wanted.items():
         if not known or f'"{flag}"' in known or f"'{flag}'" in known:
             command += [flag] if value is None else [flag, value]

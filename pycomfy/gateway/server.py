@@ -8,11 +8,12 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from .events import Failure, error
 from .kernel import count_memory_kills, end_first
-from .launch import plan_command, plan_environment, write_model_paths
+from .launch import HELD, LINE_BY_LINE, plan_command, plan_environment, write_model_paths
 from .log import Lines, Log
 from .places import Places
 
@@ -128,12 +129,21 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def running(
-    places: Places, *, cpu: bool, on_line: Callable[[str], None], environment: Mapping[str, str] | None = None
+    places: Places,
+    *,
+    cpu: bool,
+    on_line: Callable[[str], None],
+    environment: Mapping[str, str] | None = None,
+    hold: Path | None = None,
 ) -> AsyncIterator[Server]:
     """Start the ComfyUI that `prepare` made for this process alone, on the loopback interface; it is stopped whatever
-    happens inside. `environment` is added to that of this process."""
-    command = plan_command(places, listen="127.0.0.1", cpu=cpu, model_paths=write_model_paths(places))
-    server = Server(await _spawn(command, places, {**os.environ, **(environment or {})}), Api(places.port), on_line)
+    happens inside. `environment` is added to that of this process. Before it loads node packs it waits at the named
+    pipe `hold`, if there is one."""
+    script, variables = (LINE_BY_LINE, {}) if hold is None else (HELD, {"PYCOMFY_HOLD": str(hold)})
+    paths = write_model_paths(places)
+    command = plan_command(places, listen="127.0.0.1", cpu=cpu, model_paths=paths, script=script)
+    variables = {**os.environ, **(environment or {}), **variables}
+    server = Server(await _spawn(command, places, variables), Api(places.port), on_line)
     try:
         yield server
     finally:

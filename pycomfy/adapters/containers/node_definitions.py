@@ -25,7 +25,7 @@ from pycomfy.errors import RunFailed
 
 _LIMIT = 600.0  # seconds; ComfyUI starts in 10 s on two cores, and in minutes with a hundred packs
 MAX_LOG = 64 << 20
-_PACKAGES = "/run/packages"
+_PACKAGES, _PACKS = "/run/packages", "/run/packs"
 _GATEWAY = ("/opt/gateway/bin/python", "-E", "-u", "-B", "/opt/pycomfy/gateway")  # -E: PYTHONPATH is for ComfyUI
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -42,13 +42,16 @@ def fetch_node_definitions(
     packages: Path | None = None,
     *,
     limits: Limits = DEFAULT_LIMITS,
+    packs: Path | None = None,
+    seconds: float = _LIMIT,
 ) -> NodeDefinitions:
     """Start ComfyUI in the image, without network and GPU, and return its nodes. `data` is an empty folder; what
     ComfyUI prints is written to `log`, at most 64 MiB of it. The Python packages in the folder `packages` go before
-    those of the image. The container gets `limits`.
+    those of the image. The container gets `limits`. With `packs`, ComfyUI waits before it loads node packs, until that
+    folder has an order (see `spare`).
 
     Raises `DidNotStart` with the end of that, and `RunFailed` if the engine cannot start the container or it does not
-    end within 10 minutes.
+    end within `seconds`.
     """
     lines: deque[bytes] = deque(maxlen=1)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +65,9 @@ def fetch_node_definitions(
         if packages is not None:
             command = (f"PYTHONPATH={_PACKAGES}", *_GATEWAY, "object-info")
             spec = replace(spec, command=command, mounts={_PACKAGES: packages}, program="/usr/bin/env")
-        exit_ = run_container(engine, spec, b"", lines.append, _LIMIT, on_error=keep)
+        if packs is not None:
+            spec = replace(spec, command=("object-info", f"--packs={_PACKS}"), mounts={_PACKS: packs})
+        exit_ = run_container(engine, spec, b"", lines.append, seconds, on_error=keep)
     last = lines[-1] if lines else b""
     try:
         return dataclasses.replace(parse_answer(json.loads(last if exit_.status == 0 else b"")), log=str(log))

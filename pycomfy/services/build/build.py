@@ -31,6 +31,7 @@ from pycomfy.errors import BadLock, Placeholder, PycomfyError, RunFailed, raise_
 from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
+from pycomfy.services.build.prover import Prover
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
 from pycomfy.services.build.remedies import Trial
 from pycomfy.services.carried import carry_sources
@@ -94,8 +95,9 @@ class BuildResult(Result):
     runnable: bool
 
 
-def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
-    """Build the workflow's image, and record it as a version if it differs from the newest. Raises `PycomfyError`."""
+def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = None) -> BuildResult:
+    """Build the workflow's image, and record it as a version if it differs from the newest. What its nodes are is asked
+    of the `prover` first, if there is one, and then of the image itself. Raises `PycomfyError`."""
     began = time.monotonic()
     lock_request = LockRequest(request.workflow)
     data = read_requested_workflow(workspace, lock_request)
@@ -108,6 +110,8 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
 
     preliminary = _Preliminary(job, data)
     definitions = job.drop_incomplete(job.find_definitions(), workflow)
+    if definitions is None and request.prove and prover is not None and platform == host_platform():
+        definitions = prover.ask(lock, platform, lock_request.file.parent)
     if definitions is None and request.prove:
         definitions = fetch_definitions(workspace, lock, platform, preliminary.realise().oci)
     content = ProjectContent(lock, data, config=read_own_config(lock_request))

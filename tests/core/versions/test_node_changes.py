@@ -19,7 +19,9 @@ SEED = ["INT", {"default": 0, "min": 0}]
 
 
 def test_new_and_removed_types_are_named_with_their_packs() -> None:
-    changes = compare_nodes({"A": definition(), "B": definition("nodes")}, {"B": definition("nodes"), "C": definition()})
+    changes = compare_nodes(
+        {"A": definition(), "B": definition("nodes")}, {"B": definition("nodes"), "C": definition()}
+    )
     assert changes.added == {"C": "custom_nodes.painter"} and changes.removed == {"A": "custom_nodes.painter"}
     assert not changes.changed and changes
 
