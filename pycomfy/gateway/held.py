@@ -6,11 +6,13 @@ import sys
 
 sys.path[0] = os.path.dirname(sys.argv[1])  # noqa: PTH120  as `line_by_line.py` does, and why
 
+import importlib.abc  # noqa: E402
 import importlib.util  # noqa: E402
 import inspect  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from importlib.machinery import ModuleSpec  # noqa: E402
 from types import ModuleType  # noqa: E402
+from typing import Any  # noqa: E402
 
 PIPE = os.environ.pop("PYCOMFY_HOLD")  # node packs see the environment that they always see
 
@@ -21,7 +23,7 @@ def wait() -> None:
         pipe.read()
 
 
-def hold(nodes: ModuleType) -> None:
+def hold(nodes: Any) -> None:
     """Let the function of ComfyUI's module that loads node packs wait first. It is a coroutine since 0.3.46."""
     load = nodes.init_external_custom_nodes
 
@@ -36,7 +38,7 @@ def hold(nodes: ModuleType) -> None:
     nodes.init_external_custom_nodes = load_later if inspect.iscoroutinefunction(load) else load_later_at_once
 
 
-class Finder:
+class Finder(importlib.abc.MetaPathFinder):
     """Finds ComfyUI's module `nodes`, once, and holds what it defines."""
 
     def find_spec(
@@ -45,7 +47,7 @@ class Finder:
         """As `importlib.abc.MetaPathFinder` has it."""
         if name != "nodes":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
@@ -54,10 +56,10 @@ class Finder:
                 run(module)
                 hold(module)
 
-            spec.loader.exec_module = run_and_hold
+            spec.loader.exec_module = run_and_hold  # type: ignore[method-assign]
         return spec
 
 
-sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
+sys.meta_path.insert(0, Finder())
 with open(os.path.join(os.path.dirname(__file__), "line_by_line.py"), "rb") as script:  # noqa: PTH118, PTH120, PTH123
     exec(compile(script.read(), script.name, "exec"))  # noqa: S102  it replaces the path that this was found by
