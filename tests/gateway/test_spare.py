@@ -1,7 +1,6 @@
 """A ComfyUI that is held before it loads its node packs, and gets other code of them."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -100,7 +99,7 @@ def test_an_order_that_is_there_before_comfyui_waits_is_carried_out(asked: Asked
 
 def test_packs_keep_the_order_in_which_they_are_loaded(asked: Asked) -> None:
     wait_until(lambda: "as far as its node packs" in asked.log.read_text())
-    before = os.listdir(asked.packs.parent / "tmp" / "ComfyUI" / "custom_nodes")
+    before = [path.name for path in (asked.packs.parent / "tmp" / "ComfyUI" / "custom_nodes").iterdir()]
     for name in before:
         write_pack(asked.packs / name, "new")
     asked.order(*before)
