@@ -152,7 +152,7 @@ def test_a_large_layer_with_owners_of_its_own_is_not_copied(tmp_path: Path, monk
         link_image(image, TAG)
 
 
-def test_the_folder_ofstores_is_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_stores_is_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A container's root could leave a program there that runs as root outside."""
     monkeypatch.undo()
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
