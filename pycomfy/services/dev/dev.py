@@ -16,7 +16,7 @@ from pycomfy.services.build.build import BuildRequest, BuildResult, build
 from pycomfy.services.build.prover import Prover
 from pycomfy.services.dev.session import EditorOptions, EditorSession, open_session
 from pycomfy.services.dev.watched import Watched, find_watched
-from pycomfy.services.lock_request import LockRequest, read_lock
+from pycomfy.services.lock_request import LockRequest, read_lock, read_requested_workflow
 from pycomfy.services.realise import host_platform
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import read_cached_definitions
@@ -65,9 +65,10 @@ class Listener:
 
 
 def dev(workspace: Workspace, options: DevOptions, listener: Listener) -> None:
-    """Build, and again with every change, until a signal ends it: Ctrl-C, SIGTERM or SIGHUP. Raises `NotFound` or
-    `BadInput` for a workflow that cannot be watched, or a port that is taken; what a build raises is told."""
-    find_watched(options.workflow)
+    """Build, and again with every change, until a signal ends it: Ctrl-C, SIGTERM or SIGHUP. Raises what
+    `read_requested_workflow` raises for a workflow that is not there or none, and `BadInput` for a port that is taken;
+    what a build raises is told."""
+    read_requested_workflow(workspace, LockRequest(options.workflow))
     with contextlib.ExitStack() as stack:
         session = None
         if options.editor is not None:
