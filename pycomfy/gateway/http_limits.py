@@ -1,10 +1,12 @@
-"""HTTP as uvicorn speaks it, with limits that it lacks: of a request's head in bytes and in time."""
+"""HTTP and WebSockets as uvicorn speaks them, with limits that it lacks: of a request's head in bytes and in time, of
+requests that wait for an earlier one's answer, and of answers that nobody reads."""
 
 import asyncio
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from .corked import CorkedTransport
 
@@ -14,14 +16,27 @@ that is used again, of the request."""
 
 LINGER = 1.0
 
+MAX_WAITING = 16
+"""Requests of one connection that wait for the answer of an earlier one; then it ends when these are answered."""
+
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class LimitedWebSocket(WebSocketsSansIOProtocol):
+    """Answers no ping while its client does not read: pings without end would fill the memory with pongs."""
+
+    def handle_ping(self) -> None:
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # RFC 6455, 5.5.3: the last of several pings may be answered alone
 
 
 def limit_http(max_header: int) -> type[HttpToolsProtocol]:
     """The protocol for requests whose address and headers have at most so many bytes."""
 
     class Limited(HttpToolsProtocol):
-        """Ends connections whose heads are too long (431) or do not come."""
+        """Ends connections whose heads are too long (431) or do not come, or that have too many requests wait."""
 
         def __init__(self, config: Config, *more: Any, **named: Any) -> None:
             super().__init__(config, *more, **named)
@@ -59,11 +74,14 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
 
         def on_headers_complete(self) -> None:
             self._stop()
-            self._in_body, self._since_body = True, 0
             self._head = 0
+            if len(self.pipeline) >= MAX_WAITING:
+                self._end_after_answers()
+                raise ValueError("too many requests wait")  # ends the parser
             if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > max_header:
                 self._refuse()
                 raise ValueError("the head is too long")  # ends the parser
+            self._in_body, self._since_body = True, 0
             super().on_headers_complete()
 
         def data_received(self, data: bytes) -> None:
@@ -85,10 +103,30 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
                     self._refuse()
 
         def send_400_response(self, msg: str) -> None:
-            if not self._refused:
+            if self._refused:
+                return
+            if self._owes_answer():
+                self._end_after_answers()
+            else:
                 super().send_400_response(msg)
 
+        def _owes_answer(self) -> bool:
+            """Whether an answer comes before that to what is being read: nothing may be sent in front of it, or within
+            it."""
+            cycle = self.cycle
+            is_done = cycle is None or cycle.response_complete
+            return not is_done and (cycle.response_started or not self._in_body or bool(self.pipeline))
+
+        def _end_after_answers(self) -> None:
+            """Read no more, and end the connection with the answer to the last request that was taken."""
+            self._stop()
+            self._refused = True
+            self.cycle.keep_alive = False
+
         def _refuse(self) -> None:
+            if self._owes_answer():
+                self._end_after_answers()
+                return
             self._stop()
             self._refused = True
             self.transport.write(_TOO_LARGE)

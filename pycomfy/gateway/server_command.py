@@ -30,7 +30,7 @@ from .comfyui.workers import Hardware, Worker, lay_out, plan_workers, runs_targe
 from .events import Failure
 from .gpu import count_gpus
 from .graph.branches import Branch, find_branches
-from .http_limits import limit_http
+from .http_limits import LimitedWebSocket, limit_http
 from .installation import prepare
 from .jobs.dispatch import Dispatcher
 from .jobs.housekeeping import keep_house, put_right
@@ -137,7 +137,7 @@ def _plan_server(gateway: Gateway) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         http=limit_http(settings.max_header),
-        ws="websockets-sansio",
+        ws=LimitedWebSocket,
         ws_max_size=1 << 20,
         limit_concurrency=settings.max_connections,
         proxy_headers=False,  # `public_url` says what clients use

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import io
 import logging
 import re
 import time
@@ -62,7 +63,9 @@ LARGE_BODIES = 8
 
 SMALL_FILE = 1 << 16
 LARGE_PIECE = 1 << 20
-"""Bytes of a file that are sent as they are read, and of each further piece of a larger one."""
+LARGE_PIECES = 64
+"""Bytes of a file that are sent as they are read, and of each further piece of a larger one; and how many files at a
+time are sent in such pieces: clients that do not read would fill the memory with them."""
 
 Render = Callable[[Request, ApiProblem], Response]
 
@@ -159,11 +162,20 @@ class SendFiles:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._large = 0
+        """Files that are being sent in large pieces."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+
+        async def send_rest(file: io.FileIO, data: bytes, piece: int) -> None:
+            while data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+                data = b""  # not kept while the client reads
+                await send({"type": "http.response.body", "body": b"", "more_body": True})  # waits for that
+                data = await asyncio.to_thread(file.read, piece)
 
         async def open_and_send(message: Message) -> None:
             if message["type"] != "http.response.pathsend":
@@ -171,11 +183,14 @@ class SendFiles:
                 return
             with open(message["path"], "rb", buffering=0) as file:  # noqa: PTH123
                 data = file.read(SMALL_FILE)
-                more = len(data) == SMALL_FILE
-                while more:
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-                    data = await asyncio.to_thread(file.read, LARGE_PIECE)
-                    more = bool(data)
+                if len(data) == SMALL_FILE:
+                    is_large = self._large < LARGE_PIECES
+                    self._large += is_large
+                    try:
+                        await send_rest(file, data, LARGE_PIECE if is_large else SMALL_FILE)
+                    finally:
+                        self._large -= is_large
+                    data = b""
             await send({"type": "http.response.body", "body": data, "more_body": False})
 
         # Not in a copy of the scope: the route that answers is noted there, for those outside.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.gateway import http_limits
 from pycomfy.gateway.api import middleware
 from pycomfy.gateway.assets import blobs
 from pycomfy.gateway.launch import STORAGE_SECRETS, plan_environment
@@ -151,6 +152,74 @@ def test_who_is_refused_cannot_go_on_sending(tmp_path: Path, monkeypatch: pytest
             assert closed
 
     on_bench(tmp_path, use, **KEYS)
+
+
+def test_few_requests_of_a_connection_wait_for_the_answer_of_another(tmp_path: Path) -> None:
+    """Ten megabytes of them would be a gigabyte in memory, without a key."""
+
+    async def use(bench: Bench) -> None:
+        async with bench.listening() as path:
+            answer, closed = await talk(path, b"GET /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+            heads = [part.partition(b"\r\n\r\n")[0] for part in answer.split(b"HTTP/1.1 ")[1:]]
+            assert [head[:4] for head in heads] == [b"401 "] * (http_limits.MAX_WAITING + 1)
+            assert b"connection: close" in heads[-1].lower()
+            assert closed
+
+    on_bench(tmp_path, use, **KEYS)
+
+
+@pytest.mark.parametrize("bad", [b"GET / HTTP/9.9 x\r\n\r\n", b"GET / HTTP/1.1\r\nx: " + b"y" * 100_000 + b"\r\n\r\n"])
+def test_what_is_malformed_is_not_answered_before_or_within_the_answer_to_another(tmp_path: Path, bad: bytes) -> None:
+    """Who sends requests of several users over one connection would give them one another's answers."""
+
+    async def use(bench: Bench) -> None:
+        async with bench.listening() as path:
+            answer, closed = await talk(path, b"GET /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n" + bad)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.count(b"HTTP/1.1 ") == 1
+            assert closed
+            answer, closed = await talk(path, bad)
+            assert answer.startswith(b"HTTP/1.1 4") and closed
+
+    on_bench(tmp_path, use)
+
+
+def test_pings_of_a_client_that_does_not_read_are_not_answered_without_end(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = (await bench.submit()).json()["id"]
+        upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        pings = (b"\x89\xfd" + bytes(4) + b"x" * 125) * 1000
+        async with bench.listening() as path:
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 12)
+            writer.write(f"GET /v1/jobs/{job}/ws HTTP/1.1\r\nHost: x\r\n".encode() + upgrade + key + b"\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(100):
+                writer.write(pings)
+                await writer.drain()
+            writer.write_eof()
+            answered = 0
+            while data := await reader.read(1 << 16):
+                answered += len(data)
+            assert answered < 2 << 20, "of 13 MB"
+            writer.close()
+
+    on_bench(tmp_path, use)
+
+
+def test_few_files_are_sent_in_large_pieces_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "LARGE_PIECES", 1)
+    content = bytes(range(256)) * 10_000
+
+    async def use(bench: Bench) -> None:
+        form = {"content_type": "text/plain", "file_path": "a.txt"}
+        made = await bench.client.post("/api/v2/assets", data=form, files={"file": content})
+        async with bench.web() as web:
+            address = f"/api/v2/assets/{made.json()['id']}/content"
+            answers = [await web.get(address) for _ in range(3)]
+            assert [await answer.read() for answer in answers] == [content] * 3
+
+    on_bench(tmp_path, use)
 
 
 @pytest.mark.parametrize("key", [b"", b"Authorization: Bearer key-of-ann\r\n"])

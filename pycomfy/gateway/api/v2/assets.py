@@ -170,12 +170,6 @@ INLINE = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "v
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
-class _LargeChunks(FileResponse):
-    """Most pictures in one piece: each is read in another thread, and the way there and back takes longer."""
-
-    chunk_size = 1 << 20
-
-
 def serve_content(gateway: Gateway, asset: Asset, had: str | None) -> Response:
     """The file with Range, ETag and a name to save it as; 304 if its ETag is among those of `had`, whatever the Range
     (RFC 9110, 13.2.2). Raises `ApiProblem`."""
@@ -189,7 +183,7 @@ def serve_content(gateway: Gateway, asset: Asset, had: str | None) -> Response:
     if had is not None and (had.strip() == "*" or etag in _ETAG.findall(had)):
         return Response(status_code=304, headers=headers)
     inline = asset.content_type.startswith(INLINE)
-    return _LargeChunks(
+    return FileResponse(
         path,
         stat_result=about,
         media_type=asset.content_type,
