@@ -170,12 +170,21 @@ class SendFiles:
             await self._app(scope, receive, send)
             return
 
+        async def wait_for_end() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
         async def send_rest(file: io.FileIO, data: bytes, piece: int) -> None:
-            while data:
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-                data = b""  # not kept while the client reads
-                await send({"type": "http.response.body", "body": b"", "more_body": True})  # waits for that
-                data = await asyncio.to_thread(file.read, piece)
+            gone = asyncio.create_task(wait_for_end())
+            try:
+                # Nobody says to who sends that the client is gone; all of the file would be read for it.
+                while data and not gone.done():
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                    data = b""  # not kept while the client reads
+                    await send({"type": "http.response.body", "body": b"", "more_body": True})  # waits for that
+                    data = await asyncio.to_thread(file.read, piece)
+            finally:
+                gone.cancel()
 
         async def open_and_send(message: Message) -> None:
             if message["type"] != "http.response.pathsend":

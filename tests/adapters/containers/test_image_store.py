@@ -1,7 +1,8 @@
+import io
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pycomfy.adapters.containers.arguments import plan_limits
 from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.image_store import NotLinkable, find_folder, link_image, unlink_image
 from pycomfy.adapters.containers.layout import LayoutImage, read_layout
-from pycomfy.adapters.containers.load import find_loaded, forget, provide
+from pycomfy.adapters.containers.load import find_loaded, forget, provide, write_archive
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.nix import image_tar
@@ -131,6 +132,21 @@ def test_owners_that_are_none_are_bad_input(tmp_path: Path, exceptions: object) 
     about.write_text(json.dumps({**json.loads(about.read_text()), "exceptions": exceptions}))
     with pytest.raises(BadInput, match="cannot be read"):
         link_image(image, TAG)
+
+
+@pytest.mark.parametrize("name", [".wh.sh", ".wh..wh..opq"])
+def test_a_file_that_takes_others_away_in_a_tar_alone_is_refused(tmp_path: Path, name: str) -> None:
+    image = read_layout(write_layout(tmp_path / "l"))
+    layer = image.layer(image.layers[0])
+    (layer / "diff" / "bin" / name).touch()
+    uses: list[Callable[[], object]] = [
+        lambda: link_image(image, TAG),
+        lambda: write_archive(image, TAG, io.BytesIO()),
+        lambda: image_tar.check_layer(layer, image.layers[0]),
+    ]
+    for use in uses:
+        with pytest.raises(BadInput, match=f"bin/{name} would hide files"):
+            use()
 
 
 def test_a_layer_says_no_more_of_itself_than_memory_has_room_for(

@@ -207,6 +207,25 @@ def test_pings_of_a_client_that_does_not_read_are_not_answered_without_end(tmp_p
     on_bench(tmp_path, use)
 
 
+def test_a_file_is_not_read_for_a_client_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(middleware, "LARGE_PIECE", 1)  # reading it all would take minutes
+
+    async def use(bench: Bench) -> None:
+        form = {"content_type": "text/plain", "file_path": "a.txt"}
+        made = await bench.client.post("/api/v2/assets", data=form, files={"file": bytes(4 << 20)})
+        async with bench.listening() as path:
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            address = f"/api/v2/assets/{made.json()['id']}/content"
+            writer.write(f"GET {address} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert b" 200 " in await reader.readline()
+            writer.close()
+
+    on_bench(tmp_path, use)
+    assert "graceful shutdown exceeded" not in caplog.text
+
+
 def test_few_files_are_sent_in_large_pieces_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "LARGE_PIECES", 1)
     content = bytes(range(256)) * 10_000
