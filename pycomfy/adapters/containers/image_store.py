@@ -124,8 +124,13 @@ def write_store(image: LayoutImage, tag: str, store: Path) -> None:
         _give_files(image.layer(layer.digest), folder / FILES)
         (overlay / "l" / layer.link).symlink_to(Path("..", layer.id, FILES))
         (folder / "link").write_text(layer.link)
-        if number:
-            (folder / "lower").write_text(":".join(f"l/{below.link}" for below in reversed(layers[:number])))
+        # The kernel takes no folder twice; what is the same further down is covered by the upper one.
+        lower: dict[str, str] = {}
+        for below in reversed(layers[:number]):
+            if below.digest != layer.digest:
+                lower.setdefault(below.digest, f"l/{below.link}")
+        if lower:
+            (folder / "lower").write_text(":".join(lower.values()))
     _write_records(image, tag, layers, store)
 
 

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from pycomfy.adapters.io import process
 from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.nix import image_tar
 from pycomfy.errors import BadConfig, BadInput
-from tests.support.tiny_image import write_layout
+from tests.support.tiny_image import change_manifest, write_layout
 
 TAG = "localhost/pycomfy/pycomfy-test:latest"
 
@@ -100,6 +101,18 @@ def test_the_paths_of_seventy_layers_have_room_on_the_kernels_page(podman: Engin
     image = read_layout(write_layout(tmp_path / "l", more_layers=68))
     assert len(image.layers) == 70
     assert run(podman, provide(podman, image, "pycomfy-test"), "echo hello") == "hello\n"
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_an_image_may_have_the_same_layer_twice(podman: Engine, tmp_path: Path, at: int) -> None:
+    """Such as two that are empty. The kernel refuses the same folder twice."""
+    layout = write_layout(tmp_path / "l")
+
+    def repeat(layers: list[Any]) -> None:
+        layers.insert(at, layers[0])
+
+    change_manifest(layout, lambda manifest: repeat(manifest["layers"]), lambda c: repeat(c["rootfs"]["diff_ids"]))
+    assert run(podman, provide(podman, read_layout(layout), "pycomfy-test"), "echo hello") == "hello\n"
 
 
 def test_an_image_of_too_many_layers_is_loaded_instead(podman: Engine, tmp_path: Path) -> None:
