@@ -47,7 +47,7 @@ class Server:
 
     def inspect(self, template: str) -> str:
         [name] = self.containers()
-        command = ["podman", "inspect", "--format", template, name]
+        command = ["podman", "container", "inspect", "--format", template, name]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -68,6 +68,7 @@ def test_the_program_and_its_licence_are_taken(tmp_path: Path) -> None:
         make_package((link("package/linux/x64/7zzs", tarfile.LNKTYPE), b""), (name("License.txt"), b"y")),
         make_package((link("/etc/passwd", tarfile.SYMTYPE), b""), (name("License.txt"), b"y")),
     ],
+    ids=["empty", "no gzip", "without its licence", "cut", "a link", "a hard link", "a link that leads out"],
 )
 def test_another_package_is_refused(tmp_path: Path, package: bytes) -> None:
     with pytest.raises(HashMismatch, match="has no package/linux/x64"):
