@@ -1,5 +1,6 @@
 """`reindex`: put right what can be in versions repository and database, and read every version anew."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pycomfy import operation
@@ -8,6 +9,7 @@ from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.database import Database, database_path, is_there
 from pycomfy.adapters.database.inspection import inspect_database
 from pycomfy.adapters.io.permissions import refuse_unreadable
+from pycomfy.errors import PycomfyError
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.repair import repair_versions
@@ -35,13 +37,21 @@ def reindex(workspace: Workspace) -> ReindexResult:
         return ReindexResult(workflows=0, versions=0)
     refuse_unreadable(path, copy_path(path), workspace.versions.path)
     _open_anew(workspace)
-    repair_versions(workspace)
-    problems = index(workspace, anew=True).problems
+    try:
+        problems = _read_anew(workspace)
+    except UnusableDatabase as e:  # what no check of SQLite's sees
+        _begin_anew(workspace, e.state)
+        problems = _read_anew(workspace)
     for problem in problems.values():
         operation.report_error(problem)
     with Database(path) as database, database.writing():
         known = database.commits()
     return ReindexResult(workflows=len(known), versions=sum(len(v) for v in known.values()))
+
+
+def _read_anew(workspace: Workspace) -> Mapping[str, PycomfyError]:
+    repair_versions(workspace)
+    return index(workspace, anew=True).problems
 
 
 def _open_anew(workspace: Workspace) -> None:
@@ -50,13 +60,18 @@ def _open_anew(workspace: Workspace) -> None:
     path = database_path(workspace.paths)
     found = inspect_database(path)
     state = "damaged" if found is not None and found.damage and found.size else _find_state(path)
-    if not state:
-        return
+    if state:
+        _begin_anew(workspace, state, lost=found is not None and bool(found.copy_damage))
+
+
+def _begin_anew(workspace: Workspace, state: str, *, lost: bool = False) -> None:
+    """Put the database aside. `lost` says whether its copy is known to be damaged."""
+    path = database_path(workspace.paths)
     aside = path.with_name(f"{path.name}.{state}-{workspace.clock():%Y%m%dT%H%M%S.%f}")
     put_aside(path, aside)
     operation.report(f"note: the database could not be used, and was put aside: {aside}")
     copy = copy_path(path)
-    lost = not copy.exists() or (found is not None and found.copy_damage)
+    lost = lost or not copy.exists()
     if _find_state(path):
         put_aside(path, aside.with_name(f"{aside.name}.copy"))
         copy.replace(aside.with_name(f"{aside.name}.copy.zst"))
