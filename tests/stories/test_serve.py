@@ -47,7 +47,11 @@ class Server:
 
     def inspect(self, template: str) -> str:
         [name] = self.containers()
-        command = ["podman", "container", "inspect", "--format", template, name]
+        # Podman finds a container's layers in the store that it was started from.
+        started = Path("/proc").glob("[0-9]*/cmdline")
+        commands = [path.read_text().split("\0") for path in started if path.exists()]
+        [store] = {tuple(c[1 : c.index("run")]) for c in commands if f"--name={name}" in c and "run" in c}
+        command = ["podman", *store, "container", "inspect", "--format", template, name]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
