@@ -12,7 +12,16 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.core.lockfile.schema import Root
 
-SCRIPTS = ["layer.py", "oci.py", "build_wheel.py", "copy_wheel.py", "run_steps.py", "docker_archive.py", "git_tree.py"]
+SCRIPTS = [
+    "layer.py",
+    "oci.py",
+    "build_wheel.py",
+    "copy_wheel.py",
+    "run_steps.py",
+    "image_tar.py",
+    "layout.py",
+    "git_tree.py",
+]
 
 
 def instantiate(settings: NixSettings, root: Root, script: str) -> Path:

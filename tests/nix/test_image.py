@@ -242,8 +242,9 @@ def test_a_local_folder_that_is_not_in_the_nix_store_says_how_it_gets_there(work
     pack = workshop.pack("there", {"x.py": secrets.token_hex()})
     absent = pack.model_copy(update={"name": "absent"})  # the store path has the name in it
     project = workshop.project(workshop.lock({"linux/amd64": root}, [], [absent]))
-    with pytest.raises(NetworkError, match="pycomfy_build_puts_this_local_folder_into_the_store"):
+    with pytest.raises(BuildFailed, match="absent is missing") as caught:
         built(workshop, project)
+    assert "Copy it from an archive" in f"{caught.value} {caught.value.where}"
 
 
 def test_an_unlocked_platform_says_how_to_lock_it(workshop: Workshop, root: Root) -> None:
