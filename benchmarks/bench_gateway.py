@@ -59,25 +59,28 @@ def measure(image: StartableImage, folder: Path) -> dict[str, Any]:
 
 def render(found: dict[str, Any]) -> str:
     lines = [
-        f"Measured {machine()}, load {os.getloadavg()[0]:.0f}: {JOBS} small prompts each, in turns; from the graph to",
-        "the picture's bytes. The gateway is reached through the relay of `run --serve`, and waits for the disk.",
+        f"Measured {machine()}, load {os.getloadavg()[0]:.0f}: {JOBS} small prompts each; from the graph to the picture's",
+        "bytes. The gateway is reached through the relay of `run --serve`, and waits for the disk. It takes turns with bare",
+        "ComfyUI job by job, and so does the proxy after it.",
         "",
-        "| | gateway | comfy-api-proxy | bare ComfyUI |",
-        "|---|---:|---:|---:|",
+        "| | gateway | bare ComfyUI beside it | comfy-api-proxy | bare ComfyUI beside it |",
+        "|---|---:|---:|---:|---:|",
     ]
+    columns = ("gateway", "comfyui", "proxy", "beside_proxy")
+    found["latency"] = {name: found["latency"][name] for name in columns}
     timed = {name: sorted(ms for ms, _ in rows) for name, rows in found["latency"].items()}
     for what, pick in (("p50", statistics.median), ("p95", lambda t: t[len(t) * 95 // 100])):
         lines.append(f"| small prompt, {what} | " + " | ".join(f"{pick(t):.1f} ms" for t in timed.values()) + " |")
     states = [Counter(state for _, state in rows) for rows in found["latency"].values()]
     lines.append("| ended | " + " | ".join(", ".join(f"{n} {s}" for s, n in count.items()) for count in states) + " |")
     ready = found["ready"]
-    lines.append(f"| ready after | {ready['gateway']:.1f} s | | {ready['comfyui']:.1f} s |")
+    lines.append(f"| ready after | {ready['gateway']:.1f} s | {ready['comfyui']:.1f} s | | |")
     before, after = found["memory"]
-    lines.append(f"| memory of its process, idle and after all of this | {before:.0f} MB, {after:.0f} MB | | |")
+    lines.append(f"| memory of its process, idle and after all of this | {before:.0f} MB, {after:.0f} MB | | | |")
     streams, many = found["streams"], found["many"]
     ended = f"{streams['states'].get('succeeded', 0)} succeeded, {streams['lost']} streams lost an event"
-    lines.append(f"| {QUEUED} queued jobs and {STREAMS} event streams | {ended}, {streams['seconds']:.0f} s | | |")
-    lines.append(f"| {MANY} small jobs | {many['states'].get('succeeded', 0)} ok, {many['seconds']:.0f} s | | |")
+    lines.append(f"| {QUEUED} queued jobs and {STREAMS} event streams | {ended}, {streams['seconds']:.0f} s | | | |")
+    lines.append(f"| {MANY} small jobs | {many['states'].get('succeeded', 0)} ok, {many['seconds']:.0f} s | | | |")
     return "\n".join([*lines, ""])
 
 

@@ -1,8 +1,11 @@
 """Small jobs through the official SDK, and through ComfyUI's own API: run in an environment that has `comfy-sdk` and
 `websockets`.
 
-Arguments: the number of jobs, and the addresses of the gateway, of comfy-api-proxy and of bare ComfyUI. The three take
-turns job by job, so that they share whatever else the machine does. Prints JSON: milliseconds and states by server.
+Arguments: the number of jobs, and the addresses of the gateway, of comfy-api-proxy and of bare ComfyUI. Gateway and bare
+ComfyUI take turns job by job, so that they share whatever else the machine does. The proxy comes after them, with turns
+of bare ComfyUI as well: where it does not answer for 15 seconds, the others would have been idle, and ComfyUI collects
+garbage in the first job after an idle time. Prints JSON: milliseconds and states by server; `comfyui` is of the turns
+with the gateway, `beside_proxy` of those with the proxy.
 """
 
 import json
@@ -68,17 +71,17 @@ def by_comfyui(http: httpx.Client, socket: ClientConnection, client: str) -> str
 
 
 def main() -> None:
-    jobs, ours, proxy, comfyui = int(sys.argv[1]), *sys.argv[2:5]
-    found: dict[str, list[tuple[float, str]]] = {"gateway": [], "proxy": [], "comfyui": []}
-    clients = {"gateway": connect(ours), "proxy": connect(proxy)}
+    jobs, gateway, proxy, comfyui = int(sys.argv[1]), *sys.argv[2:5]
+    found: dict[str, list[tuple[float, str]]] = {}
+    clients = {"gateway": connect(gateway), "proxy": connect(proxy)}
     client = uuid.uuid4().hex
     socket_address = f"{comfyui.replace('http', 'ws', 1)}/ws?clientId={client}"
     with httpx.Client(base_url=comfyui, timeout=PATIENCE) as http, websocket(socket_address) as socket:
-        for _ in range(jobs):
-            for name in found:
+        for ours, bare in (("gateway", "comfyui"), ("proxy", "beside_proxy")):
+            for name in (ours, bare) * jobs:
                 began = time.perf_counter()
-                state = by_comfyui(http, socket, client) if name == "comfyui" else by_sdk(clients[name])
-                found[name].append(((time.perf_counter() - began) * 1000, state))
+                state = by_sdk(clients[name]) if name == ours else by_comfyui(http, socket, client)
+                found.setdefault(name, []).append(((time.perf_counter() - began) * 1000, state))
     json.dump(found, sys.stdout)
 
 

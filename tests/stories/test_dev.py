@@ -52,7 +52,7 @@ def edit(folder: Path, file: str, old: str, new: str) -> None:
 
 
 def build(demo: Demo, engine: Engine, folder: Path) -> StartableImage:
-    made = demo.pycomfy("build", str(folder), "--no-prove", "--no-archive")
+    made = demo.pycomfy("build", str(folder), "--no-prove")
     return provide(engine, read_layout(Path(made["oci"])), NAME)
 
 

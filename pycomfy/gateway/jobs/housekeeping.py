@@ -30,15 +30,17 @@ KEEP_FREE = 256 << 20
 
 async def keep_house(gateway: "Gateway") -> None:
     """Until cancelled. A full disk or a ComfyUI that does not answer is tried again."""
-    turn = 0
+    turn, full = 0, False
     while True:
         try:
+            if full or turn % SWEEP_EVERY == 0:
+                await sweep(gateway)  # first: on a full disk it makes the room that all else needs
+            full = False
             await _learn_node_types(gateway)
             for job in await gateway.store.expire():
                 await gateway.dispatcher.tell(job)
-            if turn % SWEEP_EVERY == 0:
-                await sweep(gateway)
         except (StoreFull, AssetError, OSError) as e:
+            full = isinstance(e, StoreFull)
             log.error("housekeeping: %s", e)
         except Exception:
             log.exception("housekeeping failed")

@@ -17,7 +17,7 @@ from . import sqlite_rows as rows
 from .model import TERMINAL, TRANSITIONS, Job, JobError, JobRequest, Output, State
 from .sqlite_file import JobsFile
 from .sqlite_thread import StoreThread
-from .store import BatchTooLarge, Counts, Delivery, JobFilter, KeyReuse, Page, QueueFull
+from .store import BatchTooLarge, Counts, Delivery, JobFilter, KeyReuse, Page, QueueFull, StoreFull
 
 T = TypeVar("T")
 
@@ -333,7 +333,8 @@ class SqliteStore:
     async def expire(self) -> list[Job]:
         changed = await self._repeat(self._expire, quick=True)
         if await self._read(self._file.has_free_pages):
-            await self._thread.submit(self._file.shrink, quick=False)
+            with contextlib.suppress(StoreFull):  # giving space back takes some, for a moment: it is tried again
+                await self._thread.submit(self._file.shrink, quick=False)
         return changed
 
     def _expire(self) -> list[Job]:

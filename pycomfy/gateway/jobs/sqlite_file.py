@@ -211,13 +211,14 @@ class JobsFile:
             return self._transaction(work)
 
     def make_room(self) -> None:
-        """Free the space in reserve, and bring the log into the file: then it takes no space of its own.
+        """Free the space in reserve, and bring the log into the file: it is written from its start again.
 
-        Changes of jobs that are there mostly write pages that are there, so from then on the log is enough for them.
+        Changes of jobs that are there mostly write pages that are there, so from then on the log's own space is enough
+        for them. It is not given back: whatever else fills this disk would have it at once.
         """
         self.spend_reserve()
         with contextlib.suppress(sqlite3.Error):
-            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def bring_in(self) -> None:
         """Bring the log into the file. Waits for the disk."""

@@ -16,6 +16,7 @@ import pytest
 from pycomfy.gateway.jobs import sqlite_file
 from pycomfy.gateway.jobs.model import Job
 from pycomfy.gateway.jobs.sqlite import SqliteStore, StoreSettings
+from pycomfy.gateway.jobs.sqlite_file import JobsFile
 from pycomfy.gateway.jobs.store import QueueFull, StoreFull, StoreUnavailable
 from tests.support.small_disks import small_disk
 
@@ -445,6 +446,56 @@ async def test_jobs_are_accepted_again_when_the_disk_has_space(tmp_path: Path) -
         other.unlink()
         await store.add([request(inputs={"text": "x" * 20_000})])
         assert (disk / "jobs.db-reserve").stat().st_size == 4 << 20
+        await store.close()
+
+
+def fill_up(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "other").open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.mark.anyio
+async def test_accepted_jobs_end_though_another_program_takes_the_reserve_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_room = JobsFile.make_room
+    made = 0
+
+    def make_room_for_another(file: JobsFile) -> None:
+        nonlocal made
+        make_room(file)
+        made += 1
+        fill_up(file.path.parent)
+
+    monkeypatch.setattr(JobsFile, "make_room", make_room_for_another)
+    with small_disk(tmp_path / "disk", "size=16m") as disk:
+        store = await Folder(disk).open(reserve=4 << 20)
+        accepted = await store.add([request(inputs={"text": "x" * 20_000})] * 20)
+        store._file.bring_in()
+        fill_up(disk)
+        for _ in accepted:
+            job = await store.claim("w", lease=30)
+            assert job is not None
+            assert await store.finish(job.id, 1, "succeeded") is not None
+        assert made
+        await store.close()
+
+
+@pytest.mark.anyio
+async def test_jobs_expire_on_a_full_disk_where_the_store_could_give_space_back(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=16m") as disk:
+        store = await Folder(disk).open(reserve=0)
+        jobs = await store.add([request(inputs={"text": "x" * 20_000})] * 20)
+        for job in jobs:
+            await store.cancel(job.id)
+        await store.remove([job.id for job in jobs])
+        assert store._file.has_free_pages()
+        fill_up(disk)
+        assert await store.expire() == []
+        (disk / "other").unlink()
+        await store.expire()
+        assert not store._file.has_free_pages()
         await store.close()
 
 
