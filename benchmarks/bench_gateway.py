@@ -59,9 +59,9 @@ def measure(image: StartableImage, folder: Path) -> dict[str, Any]:
 
 def render(found: dict[str, Any]) -> str:
     lines = [
-        f"Measured {machine()}, load {os.getloadavg()[0]:.0f}: {JOBS} small prompts each; from the graph to the picture's",
-        "bytes. The gateway is reached through the relay of `run --serve`, and waits for the disk. It takes turns with bare",
-        "ComfyUI job by job, and so does the proxy after it.",
+        f"Measured {machine()}, load {os.getloadavg()[0]:.0f}: {JOBS} small prompts each; from the graph to the",
+        "picture's bytes. The gateway is reached through the relay of `run --serve`, and waits for the disk. It takes",
+        "turns with bare ComfyUI job by job, and so does the proxy after it.",
         "",
         "| | gateway | bare ComfyUI beside it | comfy-api-proxy | bare ComfyUI beside it |",
         "|---|---:|---:|---:|---:|",

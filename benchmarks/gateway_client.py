@@ -1,9 +1,9 @@
 """Small jobs through the official SDK, and through ComfyUI's own API: run in an environment that has `comfy-sdk` and
 `websockets`.
 
-Arguments: the number of jobs, and the addresses of the gateway, of comfy-api-proxy and of bare ComfyUI. Gateway and bare
-ComfyUI take turns job by job, so that they share whatever else the machine does. The proxy comes after them, with turns
-of bare ComfyUI as well: where it does not answer for 15 seconds, the others would have been idle, and ComfyUI collects
+Arguments: the number of jobs, and the addresses of the gateway, of comfy-api-proxy and of bare ComfyUI. Gateway and
+bare ComfyUI take turns job by job, so that they share whatever else the machine does. The proxy comes after them, with
+turns of bare ComfyUI as well: where it does not answer for 15 seconds the others would be idle, and ComfyUI collects
 garbage in the first job after an idle time. Prints JSON: milliseconds and states by server; `comfyui` is of the turns
 with the gateway, `beside_proxy` of those with the proxy.
 """
