@@ -44,19 +44,20 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
     interface = Interface.model_validate(project.interface or {})
     models = make_models(interface)
     app = FastAPI(title=project.name, version="1", docs_url=None, redoc_url=None, openapi_url=None, form_limits=_FORMS)
-    app.include_router(jobs.make_router(interface, models))
-    app.include_router(events.make_router(interface, models))
-    app.include_router(batches.make_router(interface, models))
     for router in (
-        files.router,
-        workflow.router,
         v2_jobs.router,
         v2_assets.router,
+        jobs.make_router(interface, models),
+        events.make_router(interface, models),
+        batches.make_router(interface, models),
+        files.router,
+        workflow.router,
         health_router,
         metrics_router,
         proxy_router,
     ):
-        app.include_router(router)
+        # Not as routers in a router: each of their routes would be looked for twice.
+        app.router.routes.extend(router.routes)
     app.add_middleware(SendFiles)
     app.add_middleware(BodyLimit, render=render_problem)
     app.add_middleware(Access, render=render_problem)

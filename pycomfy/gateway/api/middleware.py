@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,7 +32,10 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
 }
+
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 UPLOADS = frozenset(("/v1/files", "/api/v2/assets"))
 """Where a body may be as large as a file; elsewhere all of it would be read into memory."""
@@ -69,6 +72,7 @@ time are sent in such pieces: clients that do not read would fill the memory wit
 
 Render = Callable[[Request, ApiProblem], Response]
 
+_OURS = (b"x-request-id", b"traceparent")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -97,10 +101,13 @@ class Observe:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                answer = MutableHeaders(scope=message)
-                answer["X-Request-Id"] = request_id
+                answer = [
+                    pair for pair in message["headers"] if pair[0].lower() not in (b"x-request-id", b"traceparent")
+                ]
+                answer.append((b"x-request-id", request_id.encode()))
                 if trace:
-                    answer["traceparent"] = trace
+                    answer.append((b"traceparent", trace.encode()))
+                message["headers"] = answer
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)
@@ -145,10 +152,8 @@ class StrictHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                there = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, add if scope["type"] == "http" else send)

@@ -230,6 +230,8 @@ class Instance:
         self._heard.clear()
         died = asyncio.create_task(self.stopped.wait())
         halted = asyncio.create_task(stop.wait())
+        for end in (died, halted):
+            end.add_done_callback(lambda _: self._heard.set())
         try:
             await self._submit(client, tracker, extra_data)
             entry = await self._until_over(client, tracker, on_change, died, halted)
@@ -292,11 +294,10 @@ class Instance:
         """The socket wakes us; without it we ask. The history alone says that a prompt is over."""
         misses = 0
         while True:
-            heard = asyncio.create_task(self._heard.wait())
-            patience = QUIET if self._connected and not misses else SOON
-            await asyncio.wait({heard, died, halted}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            quiet = not heard.done()
-            heard.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET if self._connected and not misses else SOON):
+                    await self._heard.wait()
+            quiet = not self._heard.is_set()
             self._heard.clear()
             if died.done():
                 raise await self._death("ComfyUI ended")

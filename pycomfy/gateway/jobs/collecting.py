@@ -67,14 +67,17 @@ class Collector:
         cached, station = part.tracker.cached, part.station
         signatures = sign_nodes(part.graph) if cached else {}
         for node, values in returned.items():
-            before = self.remembered.find(station.name, signatures.get(node, "")) if node in cached else ()
-            if before and await self._keep_again(running, part, node, before):
+            if node in part.kept and part.kept[node] == values:
                 continue
-            for found in find_outputs(station.instance.places, {node: values}):
-                if isinstance(found, Lost):
-                    part.lost[found.message] = node
-                else:
-                    await self._keep(running, part, found, over=over)
+            before = self.remembered.find(station.name, signatures.get(node, "")) if node in cached else ()
+            if not before or not await self._keep_again(running, part, node, before):
+                for found in find_outputs(station.instance.places, {node: values}):
+                    if isinstance(found, Lost):
+                        part.lost[found.message] = node
+                    else:
+                        await self._keep(running, part, found, over=over)
+            if node not in part.lost.values():
+                part.kept[node] = values
 
     def remember(self, part: Part) -> None:
         """Note what each node returned that ran."""

@@ -60,6 +60,9 @@ class Part:
         self.names: set[tuple[str, ...]] = set()
         """What tells one output from another."""
 
+        self.kept: dict[str, Any] = {}
+        """What each node returned of which all is kept."""
+
         self.lost: dict[str, str] = {}
         """Why an output could not be kept, with its node."""
 
