@@ -38,6 +38,8 @@ class Engine:
     limits_pids: bool = True
     remote: bool = False
     storage_options: tuple[str, ...] | None = None
+    copies_layers_in: Path | None = None
+    """Where its storage is, if that keeps with each layer a copy of all layers below it (the driver vfs)."""
 
     @property
     def links_images(self) -> bool:
@@ -142,6 +144,7 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
         limits_memory=controllers is None or "memory" in controllers,
         limits_pids=controllers is None or "pids" in controllers,
         storage_options=None if host.get("serviceIsRemote") else _read_storage_options(info.get("store")),
+        copies_layers_in=None if host.get("serviceIsRemote") else _find_copies(info.get("store")),
     )
 
 
@@ -158,6 +161,12 @@ def _read_storage_options(store: object) -> tuple[str, ...] | None:
         if isinstance(value, str) and not name.lower().endswith("imagestore"):
             options.append(f"{name}={value}")
     return tuple(options)
+
+
+def _find_copies(store: object) -> Path | None:
+    about = as_mapping(store)
+    root = about.get("graphRoot")
+    return Path(root) if about.get("graphDriverName") == "vfs" and isinstance(root, str) else None
 
 
 def read_docker_info() -> dict[str, Any]:

@@ -9,11 +9,16 @@ from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.image_store import NotLinkable, link_image, unlink_image
 from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.io import process
-from pycomfy.adapters.io.atomic_files import says_disk_is_full
+from pycomfy.adapters.io.atomic_files import check_free_space, says_disk_is_full
 from pycomfy.adapters.nix.image_tar import write_image
 from pycomfy.core.sentences import join_lines
 from pycomfy.errors import HashMismatch, NoSpace, RunFailed, suggest
 from pycomfy.operation import cancel_scope
+
+_OVERLAY = (
+    'put `[storage]` and `driver = "overlay"` into ~/.config/containers/storage.conf, for root into /etc/containers;'
+    " if podman has images already, `podman system reset` first, which removes them"
+)
 
 
 def provide(engine: Engine, image: LayoutImage, name: str) -> StartableImage:
@@ -32,6 +37,7 @@ def load(engine: Engine, image: LayoutImage, name: str) -> str:
     tag = image_tag(name)
     found = find_loaded(engine, image)
     if found is None:
+        _check_room(engine, image)
         _stream(engine, image, tag)
         found = find_loaded(engine, image)
         if found is None:
@@ -67,6 +73,14 @@ def image_tag(name: str) -> str:
     """Return the tag for a workflow's name: a repository has no upper case and no repeated separators."""
     repository = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return f"localhost/pycomfy/{repository or 'workflow'}:latest"
+
+
+def _check_room(engine: Engine, image: LayoutImage) -> None:
+    """Raise `NoSpace` where each layer is kept with a copy of those below it, and the disk has no room for that."""
+    if engine.copies_layers_in is not None:
+        copies = image.size * (len(image.layers) + 1) // 2
+        what = f"the copies that {engine.kind}'s storage driver vfs makes of an image with {len(image.layers)} layers"
+        check_free_space(engine.copies_layers_in, copies, what, _OVERLAY)
 
 
 def _stream(engine: Engine, image: LayoutImage, tag: str) -> None:

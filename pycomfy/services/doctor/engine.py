@@ -110,7 +110,10 @@ def judge_storage(used: EngineInspection) -> Finding:
     }
     if used.driver == "vfs":
         details = "An image of 8 GB with 41 layers takes more than 200 GB, and as long to load."
-        fix = "use the driver overlay (storage.conf); a rootless engine may need fuse-overlayfs"
+        fix = (
+            'put `[storage]` and `driver = "overlay"` into ~/.config/containers/storage.conf, for root into'
+            " /etc/containers; a rootless engine may need fuse-overlayfs"
+        )
         return STORAGE.warning("vfs, which copies every layer whole", details=details, fix=fix, facts=facts)
     if used.overlay_native is False:
         what = f"{used.driver}{where}, which compares layers slowly here"

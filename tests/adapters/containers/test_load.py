@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.engine import Engine, describe_podman
 from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.containers.load import find_loaded, forget, image_tag, load, provide, write_archive
 from pycomfy.adapters.io import process
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, NoSpace
 from tests.support.tiny_image import change_manifest, write_layout
 
 
@@ -55,6 +55,16 @@ def test_a_layer_cannot_pass_for_files_of_the_image_s_tar(tmp_path: Path) -> Non
 def test_a_workflows_name_becomes_a_repository_name() -> None:
     assert image_tag("Héllo__World.v2") == "localhost/pycomfy/h-llo-world-v2:latest"
     assert image_tag("+++") == "localhost/pycomfy/workflow:latest"
+
+
+def test_an_engine_that_copies_layers_is_not_given_an_image_without_room_for_the_copies(tmp_path: Path) -> None:
+    engine = describe_podman(
+        {"host": {}, "store": {"graphDriverName": "vfs", "graphRoot": str(tmp_path)}}, runtime=None
+    )
+    image = replace(read_layout(write_layout(tmp_path / "l")), size=1 << 50)
+    with pytest.raises(NoSpace, match="vfs makes of an image with 2 layers take 1688849") as raised:
+        provide(engine, image, "pycomfy-test")
+    assert 'driver = "overlay"' in str(raised.value.fix)
 
 
 @pytest.fixture
