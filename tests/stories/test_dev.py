@@ -99,7 +99,7 @@ class Session:
 
 @contextlib.contextmanager
 def developing(demo: Demo, folder: Path, log: Path) -> Iterator[Session]:
-    command = [PYCOMFY, "dev", str(folder), "--no-archive", "--port", "0", "--json"]
+    command = [PYCOMFY, "dev", str(folder), "--port", "0", "--json"]
     with (
         log.open("wb") as errors,
         subprocess.Popen(command, env=demo.environment, stdout=subprocess.PIPE, stderr=errors) as started,
