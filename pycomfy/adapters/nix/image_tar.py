@@ -32,7 +32,7 @@ same image would be another one."""
 _MAX_MODE = 0o7777
 _MAX_ID = (1 << 32) - 2  # the next means "leave it as it is"
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def list_entries(layer: Path) -> list[Entry]:
