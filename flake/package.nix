@@ -34,6 +34,7 @@ let
         top = builtins.head (builtins.split "/" inside);
       in
       builtins.elem top [
+        "examples"
         "nix"
         "pycomfy"
         "pyproject.toml"

@@ -15,7 +15,12 @@ from pycomfy.errors import Fixes
 
 
 def make_progress() -> protocol.Progress:
-    """Return bars if stderr is a terminal that can draw them, else lines; silence if only results are to be printed."""
+    """Return bars if stderr is a terminal that can draw them, else lines; silence if only results are to be printed;
+    JSON where a program reads it."""
+    from pycomfy.cli.progress_json import JsonLines, is_selected  # imported late: it imports this module
+
+    if is_selected():
+        return JsonLines()
     if is_quiet():
         return protocol.Silent()
     console = find_console(sys.stderr)

@@ -14,6 +14,8 @@ from pycomfy.adapters.database.records import (
     ImageKeyRow,
     ImageRecord,
     NameRow,
+    OperationRecord,
+    OperationState,
     RunRecord,
     TreeRow,
     VersionRecord,
@@ -199,6 +201,44 @@ class Database(Connection):
             name,
         )
 
+    # — operations of the server —
+
+    def add_operation(self, record: OperationRecord) -> None:
+        """Add an operation."""
+        with self.writing():
+            self.insert("operations", {**vars(record), "arguments": json.dumps(record.arguments)})
+
+    def change_operation(
+        self, key: str, state: OperationState, at: str, *, exit_status: int | None = None, frm: Sequence[str]
+    ) -> bool:
+        """Put an operation into another state, if it is in one of `frm`; return whether it was."""
+        column = "started_at" if state == "running" else "finished_at"
+        with self.writing():
+            row = self.one("SELECT state FROM operations WHERE key = ?", key)
+            if row is None or row["state"] not in frm:
+                return False
+            self.change(
+                f"UPDATE operations SET state = ?, {column} = ?, exit_status = ? WHERE key = ?",  # noqa: S608
+                state,
+                at,
+                exit_status,
+                key,
+            )
+        return True
+
+    def operations(self, workflow: str | None = None, limit: int = 1000) -> list[OperationRecord]:
+        """Return the newest operations, or those of one workflow, newest first."""
+        return self.read(
+            OperationRecord,
+            "SELECT * FROM operations WHERE ?1 IS NULL OR workflow = ?1 ORDER BY id DESC LIMIT ?2",
+            workflow,
+            limit,
+        )
+
+    def find_operation(self, key: str) -> OperationRecord | None:
+        """Return an operation; None for an unknown one."""
+        return next(iter(self.read(OperationRecord, "SELECT * FROM operations WHERE key = ?", key)), None)
+
     # — all —
 
     def check(self) -> None:
@@ -212,3 +252,4 @@ class Database(Connection):
         self.images()
         self.descriptions()
         self.runs()
+        self.operations()

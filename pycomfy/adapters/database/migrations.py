@@ -191,3 +191,13 @@ def m003_a_run_has_its_values_device_and_input_files(db: "Database") -> None:
 @_step
 def m004_an_image_has_all_that_the_versions_repository_says_of_it(db: "Database") -> None:
     db.execute("ALTER TABLE container_images ADD COLUMN description TEXT")
+
+
+@_step
+def m005_operations(db: "Database") -> None:
+    db.execute(
+        "CREATE TABLE operations (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
+        " workflow TEXT NOT NULL, arguments TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL,"
+        " started_at TEXT, finished_at TEXT, exit_status INTEGER)"
+    )
+    db.execute("CREATE INDEX operations_workflow ON operations (workflow)")

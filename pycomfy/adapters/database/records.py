@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, FiniteFloat
 
 from pycomfy.core.lockfile.platforms import PlatformName
+
+OperationState = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
+"""`cancelled` on request; `interrupted` where its process ended without a result, such as by a crash."""
 
 
 def _parse(text: object) -> object:
@@ -130,3 +133,18 @@ class RunRecord:
     files: Annotated[Mapping[str, str | None], _FROM_JSON]
     values: Annotated[tuple[Mapping[str, object], ...], _FROM_JSON]
     device: str | None
+
+
+@dataclass(frozen=True)
+class OperationRecord:
+    """An operation of the server; `key` names its folder. Times are UTC, as in 2025-12-05T09:30:00.123Z."""
+
+    key: str
+    kind: str
+    workflow: str
+    arguments: Annotated[dict[str, object], _FROM_JSON]
+    state: OperationState
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    exit_status: int | None

@@ -32,6 +32,16 @@ class Paths:
         return self.data / "served"
 
     @property
+    def workflows(self) -> Path:
+        """The working folders of the studio, one for each workflow: its file, its lock, its pycomfy.toml."""
+        return self.data / "workflows"
+
+    @property
+    def operations(self) -> Path:
+        """What operations of the server printed, a folder for each."""
+        return self.data / "operations"
+
+    @property
     def dry_runs(self) -> Path:
         """The copies in which dry runs work."""
         return self.cache / "dry-runs"

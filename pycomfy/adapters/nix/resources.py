@@ -25,6 +25,11 @@ def templates_folder() -> Path:
     return _find("templates")
 
 
+def examples_folder() -> Path:
+    """Return the folder of the example workflow and its node pack, likewise."""
+    return _find("examples")
+
+
 def read_toolkit(environment: Mapping[str, str] = os.environ) -> Toolkit:
     """Read what every emitted project contains. The program that opens Debian's packages comes from npm's registry; the
     variable `NPM_REGISTRY` of the `environment` names a mirror of it. Raises `BadConfig` for what is no address."""

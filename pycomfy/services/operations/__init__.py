@@ -1,0 +1,1 @@
+"""Long work that somebody starts in a browser, and that goes on without it."""

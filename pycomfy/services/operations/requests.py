@@ -1,0 +1,113 @@
+"""What can be started as an operation: each kind is a command of pycomfy, with the arguments that a browser may give.
+
+The child process is the command line itself, so that both do the same, and what is shown can be pasted into a shell.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.versions.reference import parse_reference
+from pycomfy.services.studio.working_folders import open_working_folder
+from pycomfy.services.workspace import Workspace
+
+Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
+Word = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x20-][^\x00\n]*$")]
+"""A value that no command takes for an option."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workflow: Annotated[str, StringConstraints(max_length=220)]
+
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        return parse_reference(self.workflow).name
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        """Return the arguments of the command; `folder` is the operation's own."""
+        raise NotImplementedError
+
+
+class LockRequest(_Request):
+    """Pin everything a workflow needs. `packs` are `NAME=URL[@REV]`, `update` is what to renew."""
+
+    kind: Literal["lock"]
+    packs: tuple[Word, ...] = ()
+    prefer: tuple[Word, ...] = ()
+    update: tuple[Word, ...] = ()
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        words = ["lock", str(open_working_folder(workspace, self.name)), "--json"]
+        for option, values in (("--pack", self.packs), ("--prefer", self.prefer), ("--update", self.update)):
+            words += [word for value in values for word in (option, value)]
+        return words
+
+
+class BuildRequest(_Request):
+    """Build a workflow's image, verify it, and record it as a version."""
+
+    kind: Literal["build"]
+    message: Text = ""
+    platform: PlatformName | None = None
+    locked: bool = False
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        words = ["build", str(open_working_folder(workspace, self.name)), "--json"]
+        words += [f"--message={self.message}"] if self.message else []
+        words += ["--platform", self.platform] if self.platform is not None else []
+        return words + (["--locked"] if self.locked else [])
+
+
+class VerifyRequest(_Request):
+    """Build a version again in an empty store, and compare every digest."""
+
+    kind: Literal["verify"]
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["verify", str(parse_reference(self.workflow)), "--json"]
+
+
+class RestoreRequest(_Request):
+    """Restore a version's image."""
+
+    kind: Literal["restore"]
+    offline: bool = False
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["restore", str(parse_reference(self.workflow)), "--json", *(["--offline"] if self.offline else [])]
+
+
+class PullModelsRequest(_Request):
+    """Fetch the models of a workflow that are not here."""
+
+    kind: Literal["models-pull"]
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["models", "pull", str(parse_reference(self.workflow)), "--json"]
+
+
+class RunRequest(_Request):
+    """Run one job in a version's image, with the values of its `inputs`."""
+
+    kind: Literal["run"]
+    inputs: Annotated[dict[str, Any], Field(max_length=2000, default_factory=dict)]
+    gpus: Annotated[str, StringConstraints(pattern=r"^(all|[0-9]+(,[0-9]+)*)$")] | None = None
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        write_file(folder / "inputs.json", json.dumps(self.inputs))
+        words = ["run", str(parse_reference(self.workflow)), "--json", "--inputs", str(folder / "inputs.json")]
+        words += ["--output", str(folder / "outputs")]
+        return words + (["--gpus", self.gpus] if self.gpus is not None else [])
+
+
+OperationRequest = Annotated[
+    LockRequest | BuildRequest | VerifyRequest | RestoreRequest | PullModelsRequest | RunRequest,
+    Field(discriminator="kind"),
+]

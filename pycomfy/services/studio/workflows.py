@@ -1,0 +1,228 @@
+"""List the workflows that were built or are being worked on, and draw one."""
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, ModelFile, Pack, parse_lock
+from pycomfy.core.lockfile.workflow_names import WORKFLOW_FILE
+from pycomfy.core.prompt.node_definitions import Definitions
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel
+from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
+from pycomfy.core.workflow.canvas import Canvas, read_canvases
+from pycomfy.core.workflow.parse import find_graph, parse_workflow
+from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
+from pycomfy.services.results import Problem, Result
+from pycomfy.services.studio.working_folders import list_working_folders, working_folder
+from pycomfy.services.versions.log import LogEntry, log
+from pycomfy.services.workspace import Workspace
+
+State = Literal["new", "locked", "built", "changed"]
+
+
+class WorkflowEntry(Result):
+    """A workflow. `state`: `new` was neither built nor locked, `locked` not built, `changed` has another workflow in
+    its folder than its newest version. `versions` counts them; the rest is the newest one's, None without
+    any. Times are UTC, `size` is in bytes."""
+
+    name: str
+    state: State
+    versions: int
+    version: int | None
+    changed_at: str
+    built_at: str | None
+    size: int | None
+    manifest_digest: str | None
+    comfyui_version: str | None
+    folder: str | None
+    problem: str | None
+
+
+class GraphResult(Result):
+    """A workflow as the editor shows it. `graphs` are its own and those of its subgraphs. `packs` says which node pack
+    has a node type, where that is locked; `provenance` what the workflow itself says. `version` is None for the working
+    folder's."""
+
+    name: str
+    version: int | None
+    format: str
+    graphs: tuple[Canvas, ...]
+    packs: dict[str, str]
+    provenance: dict[str, Provenance]
+    problems: tuple[Problem, ...]
+
+
+class PinnedPackage(Result):
+    """A Python package of a lock; `size` is in bytes."""
+
+    name: str
+    version: str
+    size: int
+    built: bool
+
+
+class NeedsResult(Result):
+    """What a workflow needs. Without a lock, that is what its file says: `types`, `models` and `files`. With one, it is
+    pinned: `comfyui`, `packs`, `packages` and `pinned_models`. `locked` says whether the lock is of this very
+    workflow."""
+
+    name: str
+    version: int | None
+    locked: bool
+    types: tuple[str, ...]
+    models: tuple[RequiredModel, ...]
+    files: tuple[RequiredFile, ...]
+    comfyui_version: str | None = None
+    python: str | None = None
+    accelerator: str | None = None
+    as_of: str | None = None
+    packs: tuple[Pack, ...] = ()
+    packages: Mapping[str, tuple[PinnedPackage, ...]] = MappingProxyType({})
+    pinned_models: tuple[ModelFile, ...] = ()
+    debian_packages: Mapping[str, int] = MappingProxyType({})
+
+
+def list_workflows(workspace: Workspace) -> list[WorkflowEntry]:
+    """Return every workflow, the one that changed last first."""
+    versions: dict[str, list[LogEntry]] = {}
+    for entry in log(workspace):
+        versions.setdefault(entry.name, []).append(entry)
+    folders = set(list_working_folders(workspace))
+    found = [_describe(workspace, name, versions.get(name, []), name in folders) for name in {*versions, *folders}]
+    return sorted(found, key=lambda entry: (entry.changed_at, entry.name), reverse=True)
+
+
+def find_workflow_entry(workspace: Workspace, name: str) -> WorkflowEntry:
+    """Return one workflow. Raises `NotFound`."""
+    found = next((entry for entry in list_workflows(workspace) if entry.name == name), None)
+    if found is None:
+        raise _unknown(workspace, name)
+    return found
+
+
+def _describe(workspace: Workspace, name: str, versions: list[LogEntry], has_folder: bool) -> WorkflowEntry:
+    newest = versions[0] if versions else None
+    state: State = "built"
+    changed_at = newest.created_at if newest is not None else ""
+    folder = workspace.paths.workflows / name if has_folder else None
+    if folder is not None:
+        file = folder / WORKFLOW_FILE
+        if newest is None:
+            state = "locked" if (folder / LOCK_FILE).is_file() else "new"
+            changed_at = _time(file.stat().st_mtime)
+        elif newest.problem is None and not _is_as_built(workspace, name, file.read_bytes()):
+            state = "changed"
+            changed_at = max(changed_at, _time(file.stat().st_mtime))
+    return WorkflowEntry(
+        name=name,
+        state=state,
+        versions=len(versions),
+        version=newest.version if newest is not None else None,
+        changed_at=changed_at,
+        built_at=newest.created_at if newest is not None else None,
+        size=newest.size if newest is not None else None,
+        manifest_digest=newest.manifest_digest if newest is not None else None,
+        comfyui_version=newest.comfyui_version if newest is not None else None,
+        folder=str(folder) if folder is not None else None,
+        problem=newest.problem if newest is not None else None,
+    )
+
+
+def _is_as_built(workspace: Workspace, name: str, data: bytes) -> bool:
+    version = workspace.versions.find(name)
+    return workspace.versions.read_some([version.commit], (WORKFLOW,))[version.commit].get(WORKFLOW) == data
+
+
+def _time(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+# — one workflow —
+
+
+def draw(workspace: Workspace, name: str, version: int | None = None) -> GraphResult:
+    """Return the graph of a version; for None that of the working folder, else of the newest. Raises `NotFound`."""
+    files, number = _read(workspace, name, version)
+    where = f"{WORKFLOW_FILE} of {name}"
+    workflow = parse_workflow(files[WORKFLOW], where=where)
+    canvases = read_canvases(workflow, find_graph(files[WORKFLOW], where=where))
+    problems: list[PycomfyError] = []
+    lock = _find_lock(files, name, problems)
+    requirements = collect_requirements(workflow, Definitions({}))
+    return GraphResult(
+        name=name,
+        version=number,
+        format=workflow.format,
+        graphs=canvases,
+        packs={type_: pack.name for pack in lock.packs for type_ in pack.types} if lock is not None else {},
+        provenance={node.type: node.pack for node in requirements.nodes if node.pack is not None},
+        problems=tuple(problems),
+    )
+
+
+def list_needs(workspace: Workspace, name: str, version: int | None = None) -> NeedsResult:
+    """Return what a version, or what is in the working folder, needs. Raises `NotFound`."""
+    files, number = _read(workspace, name, version)
+    workflow = parse_workflow(files[WORKFLOW], where=f"{WORKFLOW_FILE} of {name}")
+    requirements = collect_requirements(workflow, Definitions({}))
+    plain = NeedsResult(
+        name=name,
+        version=number,
+        locked=False,
+        types=requirements.types,
+        models=requirements.models,
+        files=requirements.files,
+    )
+    lock = _find_lock(files, name, [])
+    if lock is None:
+        return plain
+    return plain.model_copy(
+        update={
+            "locked": lock.workflow.sha256 == hashlib.sha256(files[WORKFLOW]).hexdigest(),
+            "comfyui_version": lock.comfyui.version,
+            "python": lock.python,
+            "accelerator": lock.accelerator,
+            "as_of": lock.as_of,
+            "packs": lock.packs,
+            "pinned_models": lock.models,
+            "packages": {
+                platform: tuple(
+                    PinnedPackage(name=w.name, version=w.version, size=w.size, built=w.built is not None)
+                    for w in pins.wheels
+                )
+                for platform, pins in lock.platforms.items()
+            },
+            "debian_packages": {platform: len(pins.root.packages) for platform, pins in lock.platforms.items()},
+        }
+    )
+
+
+def _read(workspace: Workspace, name: str, version: int | None) -> tuple[dict[str, bytes], int | None]:
+    folder = working_folder(workspace, name)
+    if version is None and (folder / WORKFLOW_FILE).is_file():
+        files = {WORKFLOW: (folder / WORKFLOW_FILE).read_bytes()}
+        if (folder / LOCK_FILE).is_file():
+            files[LOCK] = (folder / LOCK_FILE).read_bytes()
+        return files, None
+    if name not in workspace.versions.names():
+        raise _unknown(workspace, name)
+    found = workspace.versions.find(name if version is None else f"{name}@{version}")
+    return workspace.versions.read_some([found.commit], (WORKFLOW, LOCK))[found.commit], found.number
+
+
+def _find_lock(files: dict[str, bytes], name: str, problems: list[PycomfyError]) -> Lock | None:
+    if LOCK not in files:
+        return None
+    try:
+        return parse_lock(files[LOCK].decode(errors="replace"), where=f"{LOCK_FILE} of {name}")
+    except BadInput as e:
+        problems.append(e)
+        return None
+
+
+def _unknown(workspace: Workspace, name: str) -> NotFound:
+    return NotFound(f'no workflow "{name}"', where=str(workspace.versions.path), fix=suggest("log"))
