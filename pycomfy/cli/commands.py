@@ -19,6 +19,7 @@ PANELS = {
         "dev": "Build a workflow with every change of its files, and keep ComfyUI's editor open on the result.",
         "check": "Check that a built image has every node of its workflow.",
         "run": "Run a workflow's image once, and save every output; or serve it as an API.",
+        "serve": "Open the studio in the browser: see, build and compare workflows without a terminal.",
         "load": "Load an image into Podman or Docker, for commands of your own.",
         "api": "Print how a served workflow is called: its OpenAPI document, or a program with its own inputs.",
     },

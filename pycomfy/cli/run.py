@@ -10,8 +10,8 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, size
+from pycomfy.cli.run_server import run_server
 from pycomfy.cli.runs import describe_value
-from pycomfy.cli.serve import run_server
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:

@@ -1,38 +1,53 @@
-"""`pycomfy run --serve`: say where the API is, and how it is called."""
+"""`pycomfy serve`: the studio, in the browser."""
 
 import sys
-from typing import TYPE_CHECKING
+import webbrowser
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.progress import count
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
-    from pycomfy.services.run.serve import Served, ServeOptions
+    from pycomfy.server.listen import Studio
+
+
+def serve(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port on 127.0.0.1; 0: any that is free.")
+    ] = 8787,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the address and the token as JSON, once ready.")
+    ] = False,
+) -> None:
+    """Open the studio in the browser: see, build and compare workflows without a terminal.
+
+    It runs until Ctrl-C, on this machine alone. Only who has the address with its token, which is new with each start,
+    can use it. Builds go on when the browser is closed, and when the server ends.
+
+    `pycomfy run NAME --serve` serves the API of one image.
+
+    Examples: `pycomfy serve`, `pycomfy serve --port 9000 --no-open`
+    """
+    from pycomfy.server.listen import StudioOptions, serve_studio
     from pycomfy.services.workspace import Workspace
 
-
-def run_server(workspace: "Workspace", name: str, options: "ServeOptions", *, as_json: bool) -> None:
-    """Serve until it is told to stop. With `as_json` where it is is printed as JSON, once it is ready."""
-    from pycomfy.services.run.serve import serve
-
-    def show(served: "Served") -> None:
+    def show(studio: "Studio") -> None:
         if as_json:
-            print_json(served)
+            print_json(studio)
         else:
-            _show(served)
-        sys.stdout.flush()  # a pipe or a file gets it now, not at the end
+            print_line(studio.url)
+            print_line("the studio; Ctrl-C ends it. Who has this address may do all that you may.", error=True)
+        sys.stdout.flush()
+        if open_ and not as_json:
+            webbrowser.open(studio.url)
 
-    serve(workspace, name, options, show)
-    print_line("stopped: jobs that are not done go on with the next start", error=True)
-
-
-def _show(served: "Served") -> None:
-    """Print the address on stdout, and the rest on stderr."""
-    print_line(served.url)
-    print_line(f"  documentation  {served.url}/docs", error=True)
-    print_line(f"  OpenAPI        {served.url}/openapi.json", error=True)
-    print_line(f"  jobs and files {served.state}", error=True)
-    print_line(f"  log            {served.log}", error=True)
-    print_line(f"  try            {served.example}", error=True)
-    print_line(f"  more examples  pycomfy api {served.name}@{served.version}", error=True)
-    print_line("Ctrl-C ends it: running jobs get some time, a second Ctrl-C ends it at once.", error=True)
+    going_on = serve_studio(Workspace.open(), StudioOptions(port), show)
+    if going_on:
+        operations = count(going_on, "operation")
+        print_line(
+            f"stopped: {operations} will go on, and the next `pycomfy serve` shows what became of it", error=True
+        )

@@ -28,7 +28,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 @dataclass(frozen=True)
 class LayoutImage:
     """The one image of a layout. Digests are `sha256:…`, those of layers of the tars that are made of their folders;
-    `size` is that of config and layers, in bytes. `layer_names` are ours, from the history: "root", "torch" …"""
+    `size` is that of config and layers, in bytes, `layer_sizes` that of each layer. `layer_names` are ours, from the
+    history: "root", "torch" …"""
 
     layout: Path
     manifest_digest: str
@@ -38,6 +39,7 @@ class LayoutImage:
     platform: str
     size: int
     layer_names: tuple[str, ...] = ()
+    layer_sizes: tuple[int, ...] = ()
 
     def blob(self, digest: str) -> Path:
         """Return the file of the manifest or the config."""
@@ -82,6 +84,7 @@ def read_layout(layout: Path) -> LayoutImage:
             f"{config['os']}/{config['architecture']}",
             sum(_size(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
             tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
+            tuple(_size(entry["size"]) for entry in manifest["layers"]),
         )
         if image.layers != image.diff_ids:
             raise ValueError("its layers are compressed")

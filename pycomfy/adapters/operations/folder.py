@@ -17,7 +17,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
 from pycomfy.adapters.io.file_locks import try_lock
@@ -27,6 +29,13 @@ MAX_RESULT = 64 << 20
 
 PATIENCE = 20.0
 """Seconds that a cancelled command gets to tidy up."""
+
+
+class Position(NamedTuple):
+    """A place in what was printed: so many lines, and bytes, come before it."""
+
+    lines: int
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -125,14 +134,31 @@ class OperationFolder:
         except (OSError, ValueError, RecursionError):
             return None
 
-    def read_lines(self, after: int) -> list[str]:
-        """Return the whole lines that it printed, without the first `after`."""
+    def find_position(self, after: int) -> Position:
+        """Return where the lines begin that come after the first `after`."""
         try:
             with self.events.open("rb") as file:
-                found = [line for number, line in enumerate(file) if number >= after and line.endswith(b"\n")]
+                offset = lines = 0
+                for line in islice(file, after):
+                    if line.endswith(b"\n"):
+                        offset, lines = offset + len(line), lines + 1
         except FileNotFoundError:
-            return []
-        return [line.decode(errors="replace").rstrip("\n") for line in found]
+            return Position(0, 0)
+        return Position(lines, offset)
+
+    def read_lines(self, position: Position, limit: int) -> tuple[list[str], Position]:
+        """Return the next whole lines that it printed, at most `limit`, and where those end."""
+        found: list[str] = []
+        try:
+            with self.events.open("rb") as file:
+                file.seek(position.offset)
+                for line in islice(file, limit):
+                    if line.endswith(b"\n"):
+                        found.append(line.decode(errors="replace").rstrip("\n"))
+                        position = Position(position.lines + 1, position.offset + len(line))
+        except FileNotFoundError:
+            pass
+        return found, position
 
     def remove(self) -> None:
         """Remove the folder."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pycomfy.adapters.database.records import OperationRecord, OperationState
-from pycomfy.adapters.operations.folder import OperationFolder
+from pycomfy.adapters.operations.folder import OperationFolder, Position
 from pycomfy.core.loose_json import as_mapping
 from pycomfy.services.results import Result
 
@@ -18,8 +18,8 @@ MAX_EVENTS = 2000
 
 class OperationEntry(Result):
     """An operation. `workflow` is the workflow's name, `arguments` what it was started with. `result` is what its
-    command printed as JSON, `error` the error that ended it; both are None while it runs, and in a list. `steps` are
-    many. Times are UTC, as in 2025-12-05T09:30:00.123Z."""
+    command printed as JSON, `error` the error that ended it; both are None while it runs, and in a list. Times are UTC,
+    as in 2025-12-05T09:30:00.123Z."""
 
     id: str
     kind: str
@@ -70,10 +70,10 @@ def describe_operation(record: OperationRecord, result: object) -> OperationEntr
     )
 
 
-def read_events(folder: OperationFolder, after: int) -> list[OperationEvent]:
-    """Return the events that come after number `after`, at most `MAX_EVENTS`."""
-    lines = folder.read_lines(after)[:MAX_EVENTS]
-    return [_parse(after + at, line) for at, line in enumerate(lines, start=1)]
+def read_events(folder: OperationFolder, position: Position) -> tuple[list[OperationEvent], Position]:
+    """Return the next events, at most `MAX_EVENTS`, and where they end."""
+    lines, end = folder.read_lines(position, MAX_EVENTS)
+    return [_parse(position.lines + at, line) for at, line in enumerate(lines, start=1)], end
 
 
 def _parse(seq: int, line: str) -> OperationEvent:

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
+
+from pydantic import Field
 
 from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, ModelFile, Pack, parse_lock
 from pycomfy.core.lockfile.workflow_names import WORKFLOW_FILE
@@ -79,9 +80,9 @@ class NeedsResult(Result):
     accelerator: str | None = None
     as_of: str | None = None
     packs: tuple[Pack, ...] = ()
-    packages: Mapping[str, tuple[PinnedPackage, ...]] = MappingProxyType({})
+    packages: Mapping[str, tuple[PinnedPackage, ...]] = Field(default_factory=dict)
     pinned_models: tuple[ModelFile, ...] = ()
-    debian_packages: Mapping[str, int] = MappingProxyType({})
+    debian_packages: Mapping[str, int] = Field(default_factory=dict)
 
 
 def list_workflows(workspace: Workspace) -> list[WorkflowEntry]:

@@ -4,10 +4,10 @@ A workflow that was built elsewhere gets its folder, with its newest version, wh
 """
 
 import contextlib
-import io
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from pycomfy import operation
 from pycomfy.adapters.git.fixed_repository import make_fixed_repository
@@ -63,11 +63,11 @@ def open_working_folder(workspace: Workspace, name: str) -> Path:
     return folder
 
 
-def add_workflow(workspace: Workspace, data: bytes, file_name: str, name: str | None = None) -> AddedWorkflow:
+def add_workflow(workspace: Workspace, file: BinaryIO, file_name: str, name: str | None = None) -> AddedWorkflow:
     """Add the workflow in a file: JSON, or a picture, video or other file that ComfyUI made. It is called `name`, or as
     its file, with a number where that is taken. Raises `BadWorkflow` for a file without one."""
     where = file_name or "the file"
-    content = extract_workflow(find_workflow(io.BytesIO(data), where=where), where=where)
+    content = extract_workflow(find_workflow(file, where=where), where=where)
     return _add(
         workspace,
         {WORKFLOW_FILE: content},

@@ -1,0 +1,65 @@
+"""Operations: start, list, follow and cancel long work; fetch what a run made."""
+
+import mimetypes
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query, WebSocket
+from fastapi.responses import FileResponse
+
+from pycomfy.errors import NotFound
+from pycomfy.server.state import LiveOf, RunnerOf
+from pycomfy.services.operations.requests import OperationRequest
+from pycomfy.services.operations.results import OperationEntry
+
+router = APIRouter(prefix="/api/operations", tags=["operations"])
+
+Key = Annotated[str, Path(max_length=40)]
+
+SHOWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4", "video/webm")
+"""Types of files that a page may show; others are only saved: they might be pages themselves."""
+
+
+@router.get("")
+def list_all(runner: RunnerOf, workflow: Annotated[str | None, Query(max_length=100)] = None) -> list[OperationEntry]:
+    """Operations, newest first, without their results."""
+    return runner.list(workflow)
+
+
+@router.post("", status_code=201)
+def start(runner: RunnerOf, request: Annotated[OperationRequest, Body()]) -> OperationEntry:
+    """Start an operation; it waits for its turn if many run."""
+    return runner.start(request)
+
+
+@router.get("/{key}")
+def show(runner: RunnerOf, key: Key) -> OperationEntry:
+    """An operation, with its result."""
+    return runner.find(key)
+
+
+@router.post("/{key}/cancel")
+def cancel(runner: RunnerOf, key: Key) -> OperationEntry:
+    """Ask an operation to end. One that is over stays as it is."""
+    return runner.cancel(key)
+
+
+@router.get("/{key}/outputs/{path:path}", response_class=FileResponse)
+def output(runner: RunnerOf, key: Key, path: str) -> FileResponse:
+    """A file that a run made."""
+    folder = runner.folder(key).outputs.resolve()
+    file = (folder / path).resolve()
+    if not file.is_relative_to(folder) or not file.is_file():
+        raise NotFound("no such output", where=path[:200])
+    type_ = mimetypes.guess_type(file.name)[0] or ""
+    headers = {"content-security-policy": "sandbox; default-src 'none'"}
+    if type_ in SHOWN:
+        return FileResponse(file, media_type=type_, headers=headers)
+    return FileResponse(file, media_type="application/octet-stream", filename=file.name, headers=headers)
+
+
+live = APIRouter()
+
+
+@live.websocket("/api/live")
+async def follow(socket: WebSocket, live: LiveOf) -> None:
+    await live.serve(socket)

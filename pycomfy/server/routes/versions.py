@@ -1,0 +1,61 @@
+"""Versions: list, show, compare; their images, and how they are called."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import PlainTextResponse
+
+from pycomfy.core.interface.examples import Language
+from pycomfy.operation import Operation
+from pycomfy.server.state import WorkspaceOf
+from pycomfy.services.api_description import write_api_example
+from pycomfy.services.studio.images import ImageResult, describe_image
+from pycomfy.services.versions.diff import DiffResult, diff
+from pycomfy.services.versions.log import LogEntry, log
+from pycomfy.services.versions.show import ShowResult, show
+
+router = APIRouter(prefix="/api/workflows/{name}/versions", tags=["versions"])
+
+Name = Annotated[str, Path(max_length=100)]
+Number = Annotated[int, Path(ge=1, lt=10**9)]
+
+
+@router.get("")
+def list_all(workspace: WorkspaceOf, name: Name) -> list[LogEntry]:
+    """The versions of a workflow, newest first; none of one that was never built."""
+    with Operation().running():
+        return log(workspace, name) if name in workspace.versions.names() else []
+
+
+@router.get("/{version}")
+def describe(workspace: WorkspaceOf, name: Name, version: Number) -> ShowResult:
+    """A version, and everything recorded about it."""
+    with Operation().running():
+        return show(workspace, f"{name}@{version}")
+
+
+@router.get("/{version}/diff")
+def compare(workspace: WorkspaceOf, name: Name, version: Number, to: Annotated[int, Query(ge=1)]) -> DiffResult:
+    """What changed from a version to another one."""
+    with Operation().running():
+        return diff(workspace, f"{name}@{version}", f"{name}@{to}")
+
+
+@router.get("/{version}/image")
+def image(workspace: WorkspaceOf, name: Name, version: Number) -> ImageResult:
+    """The layers of a version's image."""
+    with Operation().running():
+        return describe_image(workspace, name, version)
+
+
+@router.get("/{version}/example", response_class=PlainTextResponse)
+def example(
+    workspace: WorkspaceOf,
+    name: Name,
+    version: Number,
+    lang: Language = "curl",
+    url: Annotated[str, Query(max_length=500)] = "http://127.0.0.1:8000",
+) -> str:
+    """A program that calls the version where it is served."""
+    with Operation().running():
+        return write_api_example(workspace, f"{name}@{version}", lang, url)

@@ -1,0 +1,107 @@
+"""Workflows: list, add, draw, and say what they need."""
+
+import tempfile
+from typing import Annotated, BinaryIO
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from pycomfy.operation import Operation
+from pycomfy.server.state import WorkspaceOf
+from pycomfy.services.studio.workflows import (
+    GraphResult,
+    NeedsResult,
+    WorkflowEntry,
+    draw,
+    find_workflow_entry,
+    list_needs,
+    list_workflows,
+)
+from pycomfy.services.studio.working_folders import (
+    AddedWorkflow,
+    add_example,
+    add_workflow,
+    remove_working_folder,
+)
+from pycomfy.services.workspace import Workspace
+
+UPLOADS = "/api/workflows"
+"""The path to which files are sent."""
+
+_IN_MEMORY = 8 << 20
+
+router = APIRouter(prefix="/api/workflows", tags=["workflows"])
+
+Name = Annotated[str, Path(max_length=100)]
+Version = Annotated[int | None, Query(ge=1)]
+
+
+@router.get("")
+def list_all(workspace: WorkspaceOf) -> list[WorkflowEntry]:
+    """Every workflow, the one that changed last first."""
+    with Operation().running():
+        return list_workflows(workspace)
+
+
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def add(
+    request: Request,
+    workspace: WorkspaceOf,
+    file: Annotated[str, Query(max_length=500, description="The file's name")] = "",
+    name: Annotated[str | None, Query(max_length=100)] = None,
+) -> AddedWorkflow:
+    """Add the workflow in a file: JSON, or a picture, video or other file that ComfyUI made. The body is the file."""
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
+        async for chunk in request.stream():
+            await run_in_threadpool(body.write, chunk) if len(chunk) > 1 << 16 else body.write(chunk)
+        body.seek(0)
+        return await run_in_threadpool(_add, workspace, body, file, name)  # type: ignore[arg-type]
+
+
+def _add(workspace: Workspace, body: BinaryIO, file: str, name: str | None) -> AddedWorkflow:
+    with Operation().running():
+        return add_workflow(workspace, body, file, name)
+
+
+@router.post("/example", status_code=201)
+def example(workspace: WorkspaceOf) -> AddedWorkflow:
+    """Add the example that comes with pycomfy."""
+    with Operation().running():
+        return add_example(workspace)
+
+
+@router.get("/{name}")
+def show(workspace: WorkspaceOf, name: Name) -> WorkflowEntry:
+    """One workflow."""
+    with Operation().running():
+        return find_workflow_entry(workspace, name)
+
+
+@router.delete("/{name}/folder", status_code=204)
+def remove(workspace: WorkspaceOf, name: Name) -> None:
+    """Remove a workflow's working folder; its versions stay."""
+    with Operation().running():
+        remove_working_folder(workspace, name)
+
+
+@router.get("/{name}/graph")
+def graph(workspace: WorkspaceOf, name: Name, version: Version = None) -> GraphResult:
+    """The graph, as the editor shows it: of a version, or of what is being worked on."""
+    with Operation().running():
+        return draw(workspace, name, version)
+
+
+@router.get("/{name}/needs")
+def needs(workspace: WorkspaceOf, name: Name, version: Version = None) -> NeedsResult:
+    """Node packs, packages and models."""
+    with Operation().running():
+        return list_needs(workspace, name, version)
