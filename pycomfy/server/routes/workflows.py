@@ -8,13 +8,12 @@ from starlette.concurrency import run_in_threadpool
 
 from pycomfy.operation import Operation
 from pycomfy.server.state import WorkspaceOf
+from pycomfy.services.studio.needs import NeedsResult, list_needs
 from pycomfy.services.studio.workflows import (
     GraphResult,
-    NeedsResult,
     WorkflowEntry,
     draw,
     find_workflow_entry,
-    list_needs,
     list_workflows,
 )
 from pycomfy.services.studio.working_folders import (

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.versions.reference import parse_reference
-from pycomfy.services.studio.working_folders import open_working_folder
+from pycomfy.core.versions.reference import Reference, parse_reference
+from pycomfy.services.studio.working_folders import open_working_folder, working_folder
 from pycomfy.services.workspace import Workspace
 
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
@@ -90,7 +90,10 @@ class PullModelsRequest(_Request):
     kind: Literal["models-pull"]
 
     def command(self, workspace: Workspace, folder: Path) -> list[str]:
-        return ["models", "pull", str(parse_reference(self.workflow)), "--json"]
+        reference = parse_reference(self.workflow)
+        folder = working_folder(workspace, reference.name)
+        is_folder = reference == Reference(reference.name) and folder.is_dir()
+        return ["models", "pull", f"{folder}/" if is_folder else str(reference), "--json"]
 
 
 class RunRequest(_Request):

@@ -1,16 +1,12 @@
 """List the workflows that were built or are being worked on, and draw one."""
 
-import hashlib
-from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
-
-from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, ModelFile, Pack, parse_lock
+from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, parse_lock
 from pycomfy.core.lockfile.workflow_names import WORKFLOW_FILE
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
-from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel
+from pycomfy.core.requirements.model import Provenance
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
 from pycomfy.core.workflow.canvas import Canvas, read_canvases
 from pycomfy.core.workflow.parse import find_graph, parse_workflow
@@ -53,36 +49,6 @@ class GraphResult(Result):
     packs: dict[str, str]
     provenance: dict[str, Provenance]
     problems: tuple[Problem, ...]
-
-
-class PinnedPackage(Result):
-    """A Python package of a lock; `size` is in bytes."""
-
-    name: str
-    version: str
-    size: int
-    built: bool
-
-
-class NeedsResult(Result):
-    """What a workflow needs. Without a lock, that is what its file says: `types`, `models` and `files`. With one, it is
-    pinned: `comfyui`, `packs`, `packages` and `pinned_models`. `locked` says whether the lock is of this very
-    workflow."""
-
-    name: str
-    version: int | None
-    locked: bool
-    types: tuple[str, ...]
-    models: tuple[RequiredModel, ...]
-    files: tuple[RequiredFile, ...]
-    comfyui_version: str | None = None
-    python: str | None = None
-    accelerator: str | None = None
-    as_of: str | None = None
-    packs: tuple[Pack, ...] = ()
-    packages: Mapping[str, tuple[PinnedPackage, ...]] = Field(default_factory=dict)
-    pinned_models: tuple[ModelFile, ...] = ()
-    debian_packages: Mapping[str, int] = Field(default_factory=dict)
 
 
 def list_workflows(workspace: Workspace) -> list[WorkflowEntry]:
@@ -147,12 +113,12 @@ def _time(seconds: float) -> str:
 
 def draw(workspace: Workspace, name: str, version: int | None = None) -> GraphResult:
     """Return the graph of a version; for None that of the working folder, else of the newest. Raises `NotFound`."""
-    files, number = _read(workspace, name, version)
+    files, number = read_files(workspace, name, version)
     where = f"{WORKFLOW_FILE} of {name}"
     workflow = parse_workflow(files[WORKFLOW], where=where)
     canvases = read_canvases(workflow, find_graph(files[WORKFLOW], where=where))
     problems: list[PycomfyError] = []
-    lock = _find_lock(files, name, problems)
+    lock = find_lock(files, name, problems)
     requirements = collect_requirements(workflow, Definitions({}))
     return GraphResult(
         name=name,
@@ -165,44 +131,9 @@ def draw(workspace: Workspace, name: str, version: int | None = None) -> GraphRe
     )
 
 
-def list_needs(workspace: Workspace, name: str, version: int | None = None) -> NeedsResult:
-    """Return what a version, or what is in the working folder, needs. Raises `NotFound`."""
-    files, number = _read(workspace, name, version)
-    workflow = parse_workflow(files[WORKFLOW], where=f"{WORKFLOW_FILE} of {name}")
-    requirements = collect_requirements(workflow, Definitions({}))
-    plain = NeedsResult(
-        name=name,
-        version=number,
-        locked=False,
-        types=requirements.types,
-        models=requirements.models,
-        files=requirements.files,
-    )
-    lock = _find_lock(files, name, [])
-    if lock is None:
-        return plain
-    return plain.model_copy(
-        update={
-            "locked": lock.workflow.sha256 == hashlib.sha256(files[WORKFLOW]).hexdigest(),
-            "comfyui_version": lock.comfyui.version,
-            "python": lock.python,
-            "accelerator": lock.accelerator,
-            "as_of": lock.as_of,
-            "packs": lock.packs,
-            "pinned_models": lock.models,
-            "packages": {
-                platform: tuple(
-                    PinnedPackage(name=w.name, version=w.version, size=w.size, built=w.built is not None)
-                    for w in pins.wheels
-                )
-                for platform, pins in lock.platforms.items()
-            },
-            "debian_packages": {platform: len(pins.root.packages) for platform, pins in lock.platforms.items()},
-        }
-    )
-
-
-def _read(workspace: Workspace, name: str, version: int | None) -> tuple[dict[str, bytes], int | None]:
+def read_files(workspace: Workspace, name: str, version: int | None) -> tuple[dict[str, bytes], int | None]:
+    """Return the workflow and the lock of a version, with its number; for None those of the working folder, else of
+    the newest version. Raises `NotFound`."""
     folder = working_folder(workspace, name)
     if version is None and (folder / WORKFLOW_FILE).is_file():
         files = {WORKFLOW: (folder / WORKFLOW_FILE).read_bytes()}
@@ -215,7 +146,8 @@ def _read(workspace: Workspace, name: str, version: int | None) -> tuple[dict[st
     return workspace.versions.read_some([found.commit], (WORKFLOW, LOCK))[found.commit], found.number
 
 
-def _find_lock(files: dict[str, bytes], name: str, problems: list[PycomfyError]) -> Lock | None:
+def find_lock(files: dict[str, bytes], name: str, problems: list[PycomfyError]) -> Lock | None:
+    """Return the lock among these files; None without one, and for one that cannot be read, which is a problem."""
     if LOCK not in files:
         return None
     try:

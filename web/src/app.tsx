@@ -1,0 +1,49 @@
+import { KeyRound } from "lucide-react";
+import { lazy, Suspense } from "react";
+import { Link, Route, Switch } from "wouter";
+import { Shell } from "@/components/shell";
+import { EmptyState, Loading } from "@/components/states";
+import { Button } from "@/components/ui/button";
+import { WorkflowsPage } from "@/features/workflows/workflows-page";
+
+const WorkflowPage = lazy(() => import("@/features/workflow/workflow-page"));
+
+type Params = { name: string; tab?: string | undefined; id?: string | undefined };
+
+export function App() {
+  return (
+    <Shell>
+      <Suspense fallback={<Loading className="p-4" />}>
+        <Switch>
+          <Route path="/">
+            <WorkflowsPage />
+          </Route>
+          <Route path="/workflows/:name/:tab?/:id?">
+            {(params: Params) => <WorkflowPage key={params.name} name={decodeURIComponent(params.name)} tab={params.tab} id={params.id} />}
+          </Route>
+          <Route>
+            <div className="mx-auto w-full max-w-3xl p-6">
+              <EmptyState icon={KeyRound} title="There is nothing here" action={<Button asChild variant="outline"><Link href="/">All workflows</Link></Button>}>
+                The address leads nowhere.
+              </EmptyState>
+            </div>
+          </Route>
+        </Switch>
+      </Suspense>
+    </Shell>
+  );
+}
+
+/** What is shown to somebody without the token of this start. */
+export function Locked() {
+  return (
+    <main className="grid min-h-dvh place-items-center p-6">
+      <EmptyState icon={KeyRound} title="This page needs its token">
+        <p>
+          Open the address that <code>pycomfy serve</code> printed: its end is a token, which is new with each start. That
+          keeps other pages and other people out.
+        </p>
+      </EmptyState>
+    </main>
+  );
+}

@@ -1,0 +1,104 @@
+import { useQuery } from "@tanstack/react-query";
+import { LoaderCircle, Moon, Sun, SunMoon, WifiOff } from "lucide-react";
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { useLive } from "@/api/live";
+import { operationsQuery } from "@/api/queries";
+import { Button } from "@/components/ui/button";
+import {
+  DropdownMenu,
+  DropdownMenuContent,
+  DropdownMenuItem,
+  DropdownMenuLabel,
+  DropdownMenuTrigger,
+} from "@/components/ui/dropdown-menu";
+import { OperationState } from "@/components/state-badge";
+import { count } from "@/lib/format";
+import { type Theme, useTheme } from "@/lib/theme";
+
+/** The bar at the top, and the page below it. */
+export function Shell({ children }: { children: ReactNode }) {
+  const connected = useLive((state) => state.connected);
+  return (
+    <div className="flex min-h-dvh flex-col">
+      <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded focus:bg-card focus:p-2">
+        Skip to the content
+      </a>
+      <header className="sticky top-0 z-30 flex h-12 items-center gap-3 border-b bg-background/95 px-4 backdrop-blur">
+        <Link href="/" className="flex items-center gap-2 rounded-sm font-semibold outline-none focus-visible:ring-2 focus-visible:ring-ring">
+          <img src="/icon.svg" alt="" className="size-5" />
+          pycomfy
+        </Link>
+        <div className="flex-1" />
+        {!connected && (
+          <span role="status" className="flex items-center gap-1.5 text-[0.82rem] text-warning">
+            <WifiOff className="size-4" /> <span className="hidden sm:inline">no connection; trying again</span>
+          </span>
+        )}
+        <Operations />
+        <ThemeMenu />
+      </header>
+      <main id="main" className="flex min-h-0 flex-1 flex-col">
+        {children}
+      </main>
+    </div>
+  );
+}
+
+function Operations() {
+  const { data: operations = [] } = useQuery(operationsQuery());
+  const busy = operations.filter((one) => one.state === "running" || one.state === "waiting");
+  const shown = [...busy, ...operations.filter((one) => !busy.includes(one))].slice(0, 8);
+  if (shown.length === 0) return null;
+  return (
+    <DropdownMenu>
+      <DropdownMenuTrigger asChild>
+        <Button variant="ghost" size="sm">
+          {busy.length > 0 && <LoaderCircle className="animate-spin text-info" />}
+          {busy.length > 0 ? count(busy.length, "operation") : "Operations"}
+        </Button>
+      </DropdownMenuTrigger>
+      <DropdownMenuContent align="end" className="w-80">
+        {shown.map((one) => (
+          <DropdownMenuItem key={one.id} asChild>
+            <Link href={`/workflows/${one.workflow}/builds/${one.id}`}>
+              <span className="min-w-0 flex-1 truncate">
+                {one.kind} <span className="text-muted-foreground">{one.workflow}</span>
+              </span>
+              <OperationState state={one.state} />
+            </Link>
+          </DropdownMenuItem>
+        ))}
+      </DropdownMenuContent>
+    </DropdownMenu>
+  );
+}
+
+const THEMES: [Theme, string, typeof Sun][] = [
+  ["light", "Light", Sun],
+  ["dark", "Dark", Moon],
+  ["system", "As the system", SunMoon],
+];
+
+function ThemeMenu() {
+  const { theme, dark, set } = useTheme();
+  const Current = dark ? Moon : Sun;
+  return (
+    <DropdownMenu>
+      <DropdownMenuTrigger asChild>
+        <Button variant="ghost" size="icon" aria-label="Colours">
+          <Current />
+        </Button>
+      </DropdownMenuTrigger>
+      <DropdownMenuContent align="end">
+        <DropdownMenuLabel>Colours</DropdownMenuLabel>
+        {THEMES.map(([value, label, Icon]) => (
+          <DropdownMenuItem key={value} onSelect={() => set(value)}>
+            <Icon /> <span className="flex-1">{label}</span>
+            {theme === value && <span aria-label="chosen">✓</span>}
+          </DropdownMenuItem>
+        ))}
+      </DropdownMenuContent>
+    </DropdownMenu>
+  );
+}

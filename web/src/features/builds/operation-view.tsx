@@ -1,0 +1,88 @@
+import { useQuery } from "@tanstack/react-query";
+import { Ban, RotateCw } from "lucide-react";
+import { useLocation } from "wouter";
+import { useOperationLog } from "@/api/live";
+import { operationQuery, type OperationRequest, useCancelOperation, useStartOperation } from "@/api/queries";
+import type { OperationEntry } from "@/api/schema";
+import { Copyable } from "@/components/copy-button";
+import { ProblemView } from "@/components/problem-view";
+import { OperationState } from "@/components/state-badge";
+import { LoadError, Loading } from "@/components/states";
+import { Button } from "@/components/ui/button";
+import { type Fix, type ProblemLike, requestOf } from "@/lib/fixes";
+import { formatTime } from "@/lib/format";
+import { KINDS } from "./builds-tab";
+import { commandOf } from "./command";
+import { Log } from "./log";
+import { OperationResult } from "./operation-result";
+import { Steps } from "./steps";
+
+/** One operation: its state, its steps while they happen, its log, and what came of it. */
+export function OperationView({ id, workflow }: { id: string; workflow: string }) {
+  const [, navigate] = useLocation();
+  const { data: operation, error, refetch, isPending } = useQuery(operationQuery(id));
+  const log = useOperationLog(id);
+  const cancel = useCancelOperation();
+  const start = useStartOperation();
+  if (isPending) return <Loading />;
+  if (error !== null) return <LoadError error={error} retry={refetch} />;
+
+  const again = async (request: OperationRequest) => {
+    const next = await start.mutateAsync(request);
+    navigate(`/workflows/${workflow}/builds/${next.id}`);
+  };
+  const act = (fix: Fix) => {
+    const request = requestOf(fix, workflow);
+    return request === null ? null : () => void again(request);
+  };
+  const busy = operation.state === "running" || operation.state === "waiting";
+  return (
+    <section aria-label={KINDS[operation.kind] ?? operation.kind} className="space-y-4">
+      <div className="flex flex-wrap items-center gap-2">
+        <h2 className="text-base font-semibold">{KINDS[operation.kind] ?? operation.kind}</h2>
+        <OperationState state={operation.state} />
+        <time className="text-[0.84rem] text-muted-foreground" dateTime={operation.created_at}>
+          {formatTime(operation.created_at)}
+        </time>
+        <div className="flex-1" />
+        {busy ? (
+          <Button variant="destructive" size="sm" onClick={() => cancel.mutate(id)} disabled={cancel.isPending || cancel.isSuccess}>
+            <Ban /> {cancel.isSuccess ? "Ending" : "Cancel"}
+          </Button>
+        ) : (
+          <Button variant="outline" size="sm" disabled={start.isPending} onClick={() => void again(operation.arguments as OperationRequest)}>
+            <RotateCw /> Again
+          </Button>
+        )}
+      </div>
+      <div className="flex items-center gap-2 rounded-md border bg-card px-2.5 py-0.5">
+        <span className="shrink-0 text-[0.78rem] text-muted-foreground">the same on the command line</span>
+        <Copyable text={commandOf(operation)} label="the command" />
+      </div>
+      <Outcome operation={operation} act={act} />
+      {operation.state === "waiting" && <p className="text-muted-foreground">It waits until another operation is done.</p>}
+      <Steps steps={log.steps} running={operation.state === "running"} />
+      <Log lines={log.lines} live={operation.state === "running"} />
+      {operation.state === "done" && <OperationResult operation={operation} />}
+    </section>
+  );
+}
+
+function Outcome({ operation, act }: { operation: OperationEntry; act: (fix: Fix) => (() => void) | null }) {
+  if (operation.error !== null && operation.error !== undefined) {
+    return (
+      <div role="alert" className="rounded-lg border border-destructive/30 bg-card p-3">
+        <ProblemView problem={operation.error as ProblemLike} act={act} />
+      </div>
+    );
+  }
+  if (operation.state === "interrupted") {
+    return (
+      <p role="alert" className="rounded-lg border border-warning/30 bg-warning/5 px-3 py-2">
+        Its process ended without a result: the machine was restarted, or it was killed. Nothing was left half-done; start it again.
+      </p>
+    );
+  }
+  if (operation.state === "failed") return <p role="alert" className="text-destructive">It failed; the log says why.</p>;
+  return null;
+}

@@ -1,0 +1,78 @@
+import { Background, BackgroundVariant, Controls, MiniMap, type Node, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import "@xyflow/react/dist/style.css";
+import { useEffect, useMemo } from "react";
+import type { Canvas, CanvasNode, GraphResult } from "@/api/schema";
+import { useTheme } from "@/lib/theme";
+import { type FlowNode, makeEdges, makeNodes } from "./layout";
+import { GroupBox, NodeCard } from "./node-card";
+import "./graph.css";
+
+const TYPES = { card: NodeCard, "group-box": GroupBox };
+const FIT = { padding: 0.12, maxZoom: 1 };
+
+type Props = {
+  canvas: Canvas;
+  graph: GraphResult;
+  found: ReadonlySet<string> | null;
+  onSelect: (id: string | null) => void;
+  onOpen: (node: CanvasNode) => void;
+};
+
+export function GraphView(props: Props) {
+  return (
+    <ReactFlowProvider>
+      <Flow {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Flow({ canvas, graph, found, onSelect, onOpen }: Props) {
+  const dark = useTheme((state) => state.dark);
+  const { fitView } = useReactFlow();
+  const nodes = useMemo(() => makeNodes(canvas, graph, found), [canvas, graph, found]);
+  const edges = useMemo(() => makeEdges(canvas), [canvas]);
+  const byId = useMemo(() => new Map(canvas.nodes.map((node) => [node.id, node])), [canvas]);
+
+  useEffect(() => {
+    if (found !== null && found.size > 0 && found.size < canvas.nodes.length) {
+      void fitView({ ...FIT, nodes: [...found].map((id) => ({ id })), duration: 250 });
+    }
+  }, [found, fitView, canvas]);
+
+  const open = (_: unknown, node: Node) => {
+    const inner = byId.get(node.id);
+    if (inner !== undefined) onOpen(inner);
+  };
+  return (
+    <ReactFlow
+      className="!absolute !inset-0 !bg-canvas"
+      nodes={nodes}
+      edges={edges}
+      nodeTypes={TYPES}
+      colorMode={dark ? "dark" : "light"}
+      fitView
+      fitViewOptions={FIT}
+      minZoom={0.05}
+      maxZoom={2}
+      nodesDraggable={false}
+      nodesConnectable={false}
+      edgesFocusable={false}
+      onlyRenderVisibleElements
+      deleteKeyCode={null}
+      onNodeClick={(_, node) => onSelect(node.type === "card" ? node.id : null)}
+      onNodeDoubleClick={open}
+      onPaneClick={() => onSelect(null)}
+      proOptions={{ hideAttribution: false }}
+    >
+      <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} color="var(--canvas-dot)" />
+      <Controls showInteractive={false} position="bottom-left" />
+      <MiniMap pannable zoomable position="bottom-right" className="hidden md:block" nodeColor={miniColor} />
+    </ReactFlow>
+  );
+}
+
+function miniColor(node: Node): string {
+  if (node.type === "group-box") return "transparent";
+  const { color } = (node as FlowNode & { data: { node: CanvasNode } }).data.node;
+  return color ?? "var(--muted-foreground)";
+}

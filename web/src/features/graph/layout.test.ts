@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { Canvas, CanvasNode } from "@/api/schema";
+import { typeColor } from "./colors";
+import { makeEdges, makeNodes, packOf, searchNodes } from "./layout";
+
+const node = (id: string, more: Partial<CanvasNode> = {}): CanvasNode => ({
+  id,
+  type: "KSampler",
+  title: "KSampler",
+  mode: "runs",
+  x: 10,
+  y: 100,
+  width: 200,
+  height: 80,
+  color: null,
+  background: null,
+  collapsed: false,
+  subgraph: null,
+  inputs: [],
+  outputs: [],
+  values: [],
+  ...more,
+});
+
+const canvas: Canvas = {
+  id: "",
+  name: "",
+  nodes: [node("1", { values: [{ name: "seed", text: "42" }] }), node("2", { mode: "muted", collapsed: true, type: "Sky" })],
+  links: [{ id: "7", source: "1", source_slot: 0, target: "2", target_slot: 3, type: "LATENT" }],
+  groups: [{ title: "All", x: 0, y: 0, width: 500, height: 300, color: null }],
+};
+const graph = { packs: { Sky: "hello-card" }, provenance: { Old: { cnr_id: "old-pack", aux_id: null, version: null } } };
+
+describe("a graph", () => {
+  it("has its nodes where the editor has them, with the title above the place", () => {
+    const [group, first, second] = makeNodes(canvas, graph, null);
+    expect(group).toMatchObject({ type: "group-box", zIndex: -1 });
+    expect(first).toMatchObject({ position: { x: 10, y: 70 }, width: 200, height: 110 });
+    expect(second).toMatchObject({ height: 30, data: { pack: "hello-card" } });
+  });
+
+  it("draws links in their type's colour, and those of muted nodes faintly", () => {
+    expect(makeEdges(canvas)).toEqual([
+      expect.objectContaining({ sourceHandle: "out-0", targetHandle: "in-3", style: { stroke: "#FF9CF9", strokeWidth: 2, opacity: 0.35 } }),
+    ]);
+  });
+
+  it("is searched by values and packs, too", () => {
+    expect(searchNodes(canvas, graph, "  ")).toBeNull();
+    expect(searchNodes(canvas, graph, "SEED 42")).toEqual(new Set(["1"]));
+    expect(searchNodes(canvas, graph, "hello-card")).toEqual(new Set(["2"]));
+  });
+
+  it("says a node's pack as the lock has it, else as the workflow says", () => {
+    expect([packOf("Sky", graph), packOf("Old", graph), packOf("KSampler", graph)]).toEqual(["hello-card", "old-pack", null]);
+  });
+});
+
+it("a type without a colour of the editor always gets the same", () => {
+  expect(typeColor("MY_TYPE")).toBe(typeColor("MY_TYPE"));
+  expect(typeColor("latent")).toBe("#FF9CF9");
+});

@@ -1,0 +1,76 @@
+import { useQuery } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { operationsQuery, useStartOperation, versionQuery } from "@/api/queries";
+import type { Parameter, WorkflowEntry } from "@/api/schema";
+import { EmptyState, LoadError, Loading } from "@/components/states";
+import { Button } from "@/components/ui/button";
+import { OperationView } from "@/features/builds/operation-view";
+import { Field } from "./field";
+import { changedValues, type Values } from "./values";
+
+/** A form of the workflow's inputs, and what runs of it made. */
+export default function RunTab({ workflow }: { workflow: WorkflowEntry }) {
+  if (workflow.version === null) {
+    return (
+      <div className="mx-auto w-full max-w-6xl p-4 md:p-6">
+        <EmptyState icon={Play} title="Nothing to run yet">
+          Build the workflow first. It then runs in its own image, without any network.
+        </EmptyState>
+      </div>
+    );
+  }
+  return <RunForm name={workflow.name} version={workflow.version} />;
+}
+
+function RunForm({ name, version }: { name: string; version: number }) {
+  const { data, error, refetch, isPending } = useQuery(versionQuery(name, version));
+  const { data: operations = [] } = useQuery(operationsQuery(name));
+  const start = useStartOperation();
+  const [values, setValues] = useState<Values>({});
+  if (isPending) return <Loading className="p-4 md:p-6" />;
+  if (error !== null) {
+    return (
+      <div className="p-4 md:p-6">
+        <LoadError error={error} retry={refetch} />
+      </div>
+    );
+  }
+  const inputs: Parameter[] = data.inputs ?? [];
+  const last = operations.find((one) => one.kind === "run");
+  const busy = last?.state === "running" || last?.state === "waiting";
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    start.mutate({ kind: "run", workflow: `${name}@${version}`, inputs: changedValues(inputs, values) });
+  };
+  return (
+    <div className="mx-auto grid w-full max-w-6xl gap-6 p-4 md:grid-cols-[20rem_minmax(0,1fr)] md:p-6">
+      <form onSubmit={submit} className="space-y-3 md:sticky md:top-26 md:max-h-[calc(100dvh-8rem)] md:self-start md:overflow-y-auto md:pr-1 md:pb-1" aria-label="Inputs">
+        {inputs.map((parameter) => (
+          <Field key={parameter.name} parameter={parameter} value={values[parameter.name]} onChange={(value) => setValues({ ...values, [parameter.name]: value })} />
+        ))}
+        {inputs.length === 0 && <p className="text-muted-foreground">It has no inputs.</p>}
+        <div className="flex gap-2 pt-1">
+          <Button type="submit" disabled={busy || start.isPending}>
+            <Play /> {busy ? "Running" : "Run"}
+          </Button>
+          {Object.keys(values).length > 0 && (
+            <Button variant="ghost" onClick={() => setValues({})}>
+              Workflow's values
+            </Button>
+          )}
+        </div>
+        {start.error !== null && <LoadError error={start.error} retry={() => start.reset()} />}
+      </form>
+      <div className="min-w-0">
+        {last === undefined ? (
+          <EmptyState icon={Play} title="No runs yet">
+            What it makes appears here. On the CPU a run takes a while.
+          </EmptyState>
+        ) : (
+          <OperationView key={last.id} id={last.id} workflow={name} />
+        )}
+      </div>
+    </div>
+  );
+}

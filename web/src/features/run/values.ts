@@ -1,0 +1,31 @@
+import type { Parameter } from "@/api/schema";
+
+export type Value = string | number | boolean;
+export type Values = Record<string, Value>;
+
+const FILES = new Set(["image", "video", "audio", "3d", "file"]);
+
+export function isFile(parameter: Parameter): boolean {
+  return FILES.has(parameter.type);
+}
+
+export function isSeed(parameter: Parameter): boolean {
+  return parameter.type === "integer" && parameter.targets.some((target) => target.input === "seed" || target.input === "noise_seed");
+}
+
+/** The values that differ from the workflow's own. The others are not sent: a large seed would lose digits on the way. */
+export function changedValues(parameters: readonly Parameter[], values: Values): Values {
+  const changed: Values = {};
+  for (const parameter of parameters) {
+    const value = values[parameter.name];
+    if (value !== undefined && value !== "" && value !== parameter.default) changed[parameter.name] = value;
+    if (value === "" && parameter.type === "text" && parameter.default !== "") changed[parameter.name] = "";
+  }
+  return changed;
+}
+
+/** A seed that JSON carries without losing digits. */
+export function drawSeed(maximum: number | null | undefined): number {
+  const limit = Math.min(maximum ?? Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  return Math.floor(Math.random() * limit);
+}

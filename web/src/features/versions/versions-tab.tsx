@@ -1,0 +1,110 @@
+import { useQuery } from "@tanstack/react-query";
+import { GitCommitVertical, RotateCcw, ShieldCheck } from "lucide-react";
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { useStartOperation, versionsQuery } from "@/api/queries";
+import type { LogEntry, WorkflowEntry } from "@/api/schema";
+import { Copyable } from "@/components/copy-button";
+import { EmptyState, LoadError, Loading } from "@/components/states";
+import { Button } from "@/components/ui/button";
+import { formatAgo, formatSize, formatTime, shortDigest } from "@/lib/format";
+import { cn } from "@/lib/cn";
+import { DiffView } from "./diff-view";
+
+/** The versions of a workflow, newest first; two of them can be compared. */
+export default function VersionsTab({ workflow }: { workflow: WorkflowEntry }) {
+  const [, navigate] = useLocation();
+  const { data: versions, error, refetch, isPending } = useQuery(versionsQuery(workflow.name));
+  const start = useStartOperation();
+  const [pair, setPair] = useState<[number, number] | null>(null);
+  if (isPending) return <Loading className="p-4 md:p-6" />;
+  if (error !== null) {
+    return (
+      <div className="p-4 md:p-6">
+        <LoadError error={error} retry={refetch} />
+      </div>
+    );
+  }
+  if (versions.length === 0) {
+    return (
+      <div className="mx-auto w-full max-w-6xl p-4 md:p-6">
+        <EmptyState icon={GitCommitVertical} title="No versions yet">
+          Each build that changes something becomes a version. It can be compared, and restored after its repositories are gone.
+        </EmptyState>
+      </div>
+    );
+  }
+  const run = async (kind: "verify" | "restore", version: number) => {
+    const workflow_ = `${workflow.name}@${version}`;
+    const operation = await start.mutateAsync(kind === "verify" ? { kind, workflow: workflow_ } : { kind, workflow: workflow_, offline: false });
+    navigate(`/workflows/${workflow.name}/builds/${operation.id}`);
+  };
+  const compare = (version: number) => setPair(pair?.[1] === version ? null : [Math.max(1, version - 1), version]);
+  return (
+    <div className="mx-auto w-full max-w-6xl space-y-4 p-4 md:p-6">
+      <ol className="relative space-y-2">
+        {versions.map((one) => (
+          <li key={one.version}>
+            <VersionRow entry={one} compared={pair?.[1] === one.version} onCompare={one.version > 1 ? () => compare(one.version) : null} onRun={run} busy={start.isPending} />
+            {pair !== null && pair[1] === one.version && (
+              <DiffView name={workflow.name} versions={versions} pair={pair} onChange={setPair} />
+            )}
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+type RowProps = {
+  entry: LogEntry;
+  compared: boolean;
+  onCompare: (() => void) | null;
+  onRun: (kind: "verify" | "restore", version: number) => Promise<void>;
+  busy: boolean;
+};
+
+function VersionRow({ entry, compared, onCompare, onRun, busy }: RowProps) {
+  return (
+    <article className={cn("rounded-lg border bg-card px-3 py-2.5", compared && "rounded-b-none")}>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
+        <span className="w-10 text-base font-semibold tabular-nums">v{entry.version}</span>
+        <div className="min-w-0 flex-1 basis-56">
+          <p className="truncate">{entry.message || "no message"}</p>
+          <p className="flex flex-wrap items-center gap-x-2 text-[0.82rem] text-muted-foreground">
+            <time dateTime={entry.created_at} title={formatTime(entry.created_at)}>
+              {formatAgo(entry.created_at)}
+            </time>
+            <span>ComfyUI {entry.comfyui_version}</span>
+            {entry.size != null && <span>{formatSize(entry.size)}</span>}
+            {entry.manifest_digest != null && <Copyable text={entry.manifest_digest} shown={shortDigest(entry.manifest_digest)} label="the image's digest" />}
+          </p>
+        </div>
+        <div className="flex flex-wrap gap-1.5">
+          {onCompare !== null && (
+            <Button variant={compared ? "secondary" : "outline"} size="sm" aria-expanded={compared} onClick={onCompare}>
+              Compare
+            </Button>
+          )}
+          <Button variant="outline" size="sm" disabled={busy} onClick={() => void onRun("verify", entry.version)} title="Build it again in an empty store, and compare every digest">
+            <ShieldCheck /> Verify
+          </Button>
+          <Button variant="outline" size="sm" disabled={busy} onClick={() => void onRun("restore", entry.version)} title="Build its image again, with the same digest">
+            <RotateCcw /> Restore
+          </Button>
+        </div>
+      </div>
+      {(entry.summary ?? []).length > 0 && (
+        <ul className="mt-1.5 ml-13 list-disc space-y-0.5 pl-4 text-[0.84rem] text-muted-foreground marker:text-border">
+          {(entry.summary ?? []).slice(0, 6).map((line, at) => (
+            <li key={at} className="break-words">
+              {line}
+            </li>
+          ))}
+          {(entry.summary ?? []).length > 6 && <li>{(entry.summary ?? []).length - 6} more changes</li>}
+        </ul>
+      )}
+      {entry.problem != null && <p className="mt-1 text-[0.84rem] text-warning">{entry.problem}</p>}
+    </article>
+  );
+}

@@ -1,0 +1,110 @@
+import { useQuery } from "@tanstack/react-query";
+import { ChevronRight, Hammer, TriangleAlert } from "lucide-react";
+import { lazy, type ReactNode, Suspense } from "react";
+import { Link, useLocation } from "wouter";
+import { operationsQuery, useStartOperation, workflowQuery } from "@/api/queries";
+import type { WorkflowEntry } from "@/api/schema";
+import { WorkflowState } from "@/components/state-badge";
+import { LoadError, Loading } from "@/components/states";
+import { Button } from "@/components/ui/button";
+import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
+import { formatSize } from "@/lib/format";
+
+const GraphTab = lazy(() => import("@/features/graph/graph-tab"));
+const NeedsTab = lazy(() => import("@/features/needs/needs-tab"));
+const VersionsTab = lazy(() => import("@/features/versions/versions-tab"));
+const BuildsTab = lazy(() => import("@/features/builds/builds-tab"));
+const InterfaceTab = lazy(() => import("@/features/interface/interface-tab"));
+const RunTab = lazy(() => import("@/features/run/run-tab"));
+
+const TABS = ["graph", "needs", "versions", "builds", "api", "run"] as const;
+type Tab = (typeof TABS)[number];
+const TITLES: Record<Tab, string> = { graph: "Graph", needs: "Needs", versions: "Versions", builds: "Builds", api: "API", run: "Run" };
+
+function isTab(text: string | undefined): text is Tab {
+  return TABS.some((tab) => tab === text);
+}
+
+type Props = { name: string; tab?: string | undefined; id?: string | undefined };
+
+/** One workflow: what it is, what it needs, its versions, builds, API and runs. */
+export default function WorkflowPage({ name, tab: given, id }: Props) {
+  const [, navigate] = useLocation();
+  const { data: workflow, error, refetch, isPending } = useQuery(workflowQuery(name));
+  const tab: Tab = isTab(given) ? given : "graph";
+  if (isPending) return <Loading className="p-4 md:p-6" />;
+  if (error !== null) {
+    return (
+      <div className="mx-auto w-full max-w-3xl p-6">
+        <LoadError error={error} retry={refetch} />
+      </div>
+    );
+  }
+  const contents: Record<Tab, ReactNode> = {
+    graph: <GraphTab workflow={workflow} />,
+    needs: <NeedsTab name={name} />,
+    versions: <VersionsTab workflow={workflow} />,
+    builds: <BuildsTab workflow={workflow} id={id} />,
+    api: <InterfaceTab workflow={workflow} />,
+    run: <RunTab workflow={workflow} />,
+  };
+  return (
+    <Tabs value={tab} onValueChange={(next) => navigate(`/workflows/${name}/${next}`)} className="min-h-0 flex-1" activationMode="manual">
+      <Header workflow={workflow} />
+      <TabsList className="sticky top-12 z-20 bg-background px-4 md:px-6" aria-label={`Parts of ${name}`}>
+        {TABS.map((one) => (
+          <TabsTrigger key={one} value={one}>
+            {TITLES[one]}
+          </TabsTrigger>
+        ))}
+      </TabsList>
+      <TabsContent value={tab} className="flex flex-col">
+        <Suspense fallback={<Loading className="p-4 md:p-6" />}>{contents[tab]}</Suspense>
+      </TabsContent>
+    </Tabs>
+  );
+}
+
+function Header({ workflow }: { workflow: WorkflowEntry }) {
+  const [, navigate] = useLocation();
+  const start = useStartOperation();
+  const { data: operations = [] } = useQuery(operationsQuery(workflow.name));
+  const building = operations.find((one) => one.kind === "build" && (one.state === "running" || one.state === "waiting"));
+  const build = async () => {
+    const operation = await start.mutateAsync({ kind: "build", workflow: workflow.name, message: "", locked: false });
+    navigate(`/workflows/${workflow.name}/builds/${operation.id}`);
+  };
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 px-4 pt-3 pb-1 md:px-6">
+      <nav aria-label="Where you are" className="flex min-w-0 items-center gap-1">
+        <Link href="/" className="rounded-sm text-muted-foreground outline-none hover:text-foreground focus-visible:ring-2 focus-visible:ring-ring">
+          Workflows
+        </Link>
+        <ChevronRight className="size-4 shrink-0 text-muted-foreground" aria-hidden />
+        <h1 className="truncate text-base font-semibold">{workflow.name}</h1>
+      </nav>
+      <WorkflowState state={workflow.state} />
+      {workflow.version !== null && (
+        <span className="hidden text-[0.84rem] text-muted-foreground sm:inline">
+          version {workflow.version}
+          {workflow.size !== null && ` · ${formatSize(workflow.size)}`}
+        </span>
+      )}
+      <div className="flex-1" />
+      {building !== undefined ? (
+        <Button asChild variant="outline">
+          <Link href={`/workflows/${workflow.name}/builds/${building.id}`}>Show the build</Link>
+        </Button>
+      ) : (
+        <Button onClick={() => void build()} disabled={start.isPending}>
+          <Hammer /> {workflow.versions === 0 ? "Build" : "Build again"}
+        </Button>
+      )}
+      {workflow.problem !== null && (
+        <p className="flex w-full items-center gap-1.5 text-[0.84rem] text-warning">
+          <TriangleAlert className="size-4" /> {workflow.problem}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,25 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { connectLive } from "@/api/live";
+import { openSession } from "@/api/session";
+import { App, Locked } from "@/app";
+import "@/lib/theme";
+import "@/styles/index.css";
+
+const queries = new QueryClient({
+  defaultOptions: { queries: { staleTime: 15_000, retry: false, refetchOnWindowFocus: true } },
+});
+
+async function start(): Promise<void> {
+  const root = createRoot(document.getElementById("root") as HTMLElement);
+  const known = await openSession().catch(() => false);
+  if (known) connectLive(queries);
+  root.render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>{known ? <App /> : <Locked />}</QueryClientProvider>
+    </StrictMode>,
+  );
+}
+
+void start();
