@@ -31,14 +31,16 @@ def check_studio(folder: Path = FOLDER) -> None:
 
 def add_studio(app: FastAPI, folder: Path = FOLDER) -> None:
     """Serve the files of the page; every other path is the page itself, which knows its own routes."""
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    root = folder.resolve()
 
     @app.get("/{path:path}", include_in_schema=False)
     def page(path: str) -> Response:
-        if path.startswith(("api/", "assets/")) and path not in files:
-            raise HTTPException(404, "there is nothing here")
-        file = files.get(path or "index.html", files.get("index.html"))
-        if file is None:
+        file = (root / path).resolve() if path else root / "index.html"
+        if not file.is_relative_to(root) or not file.is_file():
+            if path.startswith(("api/", "assets/")):
+                raise HTTPException(404, "there is nothing here")
+            file = root / "index.html"
+        if not file.is_file():
             raise HTTPException(404, "the studio's page was not built: run `make setup`")
         headers = _FOR_EVER if path.startswith("assets/") else _NEVER
         return FileResponse(file, media_type=_TYPES.get(file.suffix, "application/octet-stream"), headers=headers)

@@ -17,16 +17,21 @@ COLUMN, ROW = 320.0, 40.0
 WIDTH, HEAD, LINE = 240.0, 40.0, 22.0
 """Pixels of a node without a size: its width, what its title takes, and each of its slots and values."""
 
+AFTER_GENERATE = ("fixed", "increment", "decrement", "randomize")
+
 MAX_VALUES, MAX_TEXT = 64, 2000
 """Values of a node that are shown, and characters of one."""
 
 
 @dataclass(frozen=True)
 class CanvasSlot:
-    """An input or output; `type` is the type of what passes through it."""
+    """An input or output; `type` is the type of what passes through it. `widget`: it stands for a value, which is
+    shown in its place unless it is `linked`."""
 
     name: str
     type: str
+    widget: bool = False
+    linked: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def _place(node: Node, saved: Mapping[str, object], subgraphs: set[str]) -> Canv
         background=_color(saved.get("bgcolor")),
         collapsed=as_mapping(saved.get("flags")).get("collapsed") is True,
         subgraph=node.type if node.type in subgraphs else None,
-        inputs=tuple(CanvasSlot(i.name, i.type) for i in node.inputs),
+        inputs=tuple(CanvasSlot(i.name, i.type, i.widget is not None, i.link is not None) for i in node.inputs),
         outputs=tuple(CanvasSlot(o.name, o.type) for o in node.outputs),
         values=_values(node),
     )
@@ -160,8 +165,23 @@ def _place(node: Node, saved: Mapping[str, object], subgraphs: set[str]) -> Canv
 def _values(node: Node) -> tuple[CanvasValue, ...]:
     named = node.named if node.named is not None else node.values if isinstance(node.values, Mapping) else None
     pairs: Sequence[tuple[str, object]]
-    pairs = list(named.items()) if named is not None else [("", value) for value in node.listed_values]
+    pairs = list(named.items()) if named is not None else list(_name_values(node))
     return tuple(CanvasValue(name, _text(value)) for name, value in pairs[:MAX_VALUES])
+
+
+def _name_values(node: Node) -> Iterator[tuple[str, object]]:
+    """Name the values by position by the inputs that stand for widgets, which newer files have in the same order. What
+    the editor does with a seed after each run is a value of its own, behind the seed."""
+    names = iter([i.widget for i in node.inputs if i.widget is not None])
+    after_seed = False
+    for value in node.listed_values:
+        if after_seed and value in AFTER_GENERATE:
+            after_seed = False
+            yield "control after generate", value
+            continue
+        name = next(names, None) or ""
+        after_seed = name in ("seed", "noise_seed")
+        yield name, value
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { imageQuery } from "@/api/queries";
-import { CopyButton, Copyable } from "@/components/copy-button";
+import { Copyable } from "@/components/copy-button";
 import { Section } from "@/components/section";
 import { LoadError, Loading } from "@/components/states";
 import { Badge } from "@/components/ui/badge";
@@ -44,10 +44,7 @@ export function ImageLayers({ name, version }: { name: string; version: number }
                 {layer.name || "–"} {layer.shared && <Badge variant="outline">reused</Badge>}
               </TableCell>
               <TableCell className="hidden whitespace-nowrap sm:table-cell">
-                <code className="text-[0.8rem] text-muted-foreground" title={layer.digest}>
-                  {shortDigest(layer.digest)}
-                </code>
-                <CopyButton text={layer.digest} label={`digest of ${layer.name}`} />
+                <Copyable text={layer.digest} shown={shortDigest(layer.digest)} label={`digest of ${layer.name}`} className="text-muted-foreground" />
               </TableCell>
               <TableCell className="w-56 text-right tabular-nums">
                 <span className="flex items-center justify-end gap-2">

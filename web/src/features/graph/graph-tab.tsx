@@ -36,7 +36,7 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
   }
 
   const open = (inner: CanvasNode) => {
-    if (inner.subgraph === null) return;
+    if (inner.subgraph == null) return;
     setPath([...path, inner.subgraph]);
     setSelected(null);
   };

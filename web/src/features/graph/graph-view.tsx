@@ -74,5 +74,5 @@ function Flow({ canvas, graph, found, onSelect, onOpen }: Props) {
 function miniColor(node: Node): string {
   if (node.type === "group-box") return "transparent";
   const { color } = (node as FlowNode & { data: { node: CanvasNode } }).data.node;
-  return color ?? "var(--muted-foreground)";
+  return color ?? "color-mix(in oklch, var(--muted-foreground) 55%, var(--card))";
 }

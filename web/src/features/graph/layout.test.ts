@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Canvas, CanvasNode } from "@/api/schema";
 import { typeColor } from "./colors";
-import { makeEdges, makeNodes, packOf, searchNodes } from "./layout";
+import { makeEdges, makeNodes, makeRows, packOf, searchNodes } from "./layout";
 
 const node = (id: string, more: Partial<CanvasNode> = {}): CanvasNode => ({
   id,
@@ -59,4 +59,16 @@ describe("a graph", () => {
 it("a type without a colour of the editor always gets the same", () => {
   expect(typeColor("MY_TYPE")).toBe(typeColor("MY_TYPE"));
   expect(typeColor("latent")).toBe("#FF9CF9");
+});
+
+it("an input that stands for a value is in the value's row, not beside the outputs", () => {
+  const slot = (name: string, widget: boolean) => ({ name, type: "INT", widget, linked: false });
+  const card = node("3", { inputs: [slot("image", false), slot("seed", true), slot("gone", true)], values: [{ name: "seed", text: "7" }, { name: "", text: "fixed" }] });
+  expect(makeRows(card)).toEqual({
+    sockets: [0, 2],
+    values: [
+      { name: "seed", text: "7", input: 1 },
+      { name: "", text: "fixed", input: -1 },
+    ],
+  });
 });

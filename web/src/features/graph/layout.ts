@@ -46,6 +46,25 @@ export function makeNodes(canvas: Canvas, graph: Pick<GraphResult, "packs" | "pr
   return [...groups, ...cards];
 }
 
+export type Rows = {
+  /** Inputs that are sockets, beside the outputs. */
+  sockets: number[];
+  /** Values, each with the input that stands for it; -1 for none. */
+  values: { input: number; name: string; text: string }[];
+};
+
+/** What a card shows below its title, a row each: first sockets and outputs, then values. An input that stands for a
+ * value is in that value's row. */
+export function makeRows(node: CanvasNode): Rows {
+  const shown = new Set(node.values.map((value) => value.name));
+  const isValue = (at: number) => node.inputs[at]?.widget === true && shown.has(node.inputs[at]?.name ?? "");
+  const all = node.inputs.map((_, at) => at);
+  return {
+    sockets: all.filter((at) => !isValue(at)),
+    values: node.values.map((value) => ({ ...value, input: all.find((at) => isValue(at) && node.inputs[at]?.name === value.name) ?? -1 })),
+  };
+}
+
 export function makeEdges(canvas: Canvas): Edge[] {
   const modes = new Map(canvas.nodes.map((node) => [node.id, node.mode]));
   return canvas.links.map((link) => ({

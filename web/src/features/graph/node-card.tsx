@@ -4,16 +4,18 @@ import { memo } from "react";
 import type { CanvasSlot } from "@/api/schema";
 import { cn } from "@/lib/cn";
 import { typeColor } from "./colors";
-import type { CardNode, GroupNode } from "./layout";
+import { type CardNode, type GroupNode, makeRows } from "./layout";
 
 const SLOT = 20;
 const TITLE = 30;
 
-function slotTop(at: number): number {
-  return TITLE + 14 + at * SLOT;
+const VALUE = 24;
+
+function slotTop(row: number): number {
+  return TITLE + 14 + row * SLOT;
 }
 
-function Slot({ slot, at, side, collapsed }: { slot: CanvasSlot; at: number; side: "in" | "out"; collapsed: boolean }) {
+function Slot({ slot, at, side, top }: { slot: CanvasSlot; at: number; side: "in" | "out"; top: number }) {
   return (
     <Handle
       id={`${side}-${at}`}
@@ -21,16 +23,34 @@ function Slot({ slot, at, side, collapsed }: { slot: CanvasSlot; at: number; sid
       position={side === "in" ? Position.Left : Position.Right}
       isConnectable={false}
       title={`${slot.name}: ${slot.type}`}
-      style={{ top: collapsed ? TITLE / 2 : slotTop(at), background: typeColor(slot.type) }}
+      data-quiet={slot.widget === true && slot.linked !== true}
+      style={{ top, background: typeColor(slot.type) }}
       className="!size-2.5 !border-0"
     />
+  );
+}
+
+function NodeValue({ name, text, linked }: { name: string; text: string; linked: boolean }) {
+  if (text.length > 60) {
+    return (
+      <div className="my-0.5 h-[120px] overflow-hidden rounded bg-background/70 px-1.5 whitespace-pre-wrap text-foreground/85">{text}</div>
+    );
+  }
+  return (
+    <div className={cn("my-0.5 flex h-[20px] gap-2 rounded px-1.5", !linked && "bg-background/70")}>
+      {name !== "" && <span className="shrink-0 text-muted-foreground">{name}</span>}
+      {!linked && <span className={cn("min-w-0 flex-1 truncate text-foreground/85", name !== "" && "text-right")}>{text}</span>}
+    </div>
   );
 }
 
 /** A node as ComfyUI draws it: its title, slots at the sides, then its values. */
 export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<CardNode>) {
   const { node, pack, dimmed } = data;
-  const rows = node.collapsed ? 0 : Math.max(node.inputs.length, node.outputs.length);
+  const { sockets, values } = makeRows(node);
+  const rows = Math.max(sockets.length, node.outputs.length);
+  const valueTop = (at: number) => slotTop(rows) + 2 + values.slice(0, at).reduce((sum, value) => sum + (value.text.length > 60 ? 124 : VALUE), 0);
+  const inputTop = (at: number) => (node.collapsed ? TITLE / 2 : sockets.includes(at) ? slotTop(sockets.indexOf(at)) : valueTop(values.findIndex((value) => value.input === at)));
   return (
     <div
       data-mode={node.mode}
@@ -52,24 +72,21 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
         {pack !== null && <span className="max-w-[45%] truncate rounded bg-background/70 px-1 text-[10px] text-muted-foreground">{pack}</span>}
       </div>
       {node.inputs.map((slot, at) => (
-        <Slot key={at} slot={slot} at={at} side="in" collapsed={node.collapsed} />
+        <Slot key={at} slot={slot} at={at} side="in" top={inputTop(at)} />
       ))}
       {node.outputs.map((slot, at) => (
-        <Slot key={at} slot={slot} at={at} side="out" collapsed={node.collapsed} />
+        <Slot key={at} slot={slot} at={at} side="out" top={node.collapsed ? TITLE / 2 : slotTop(at)} />
       ))}
       {!node.collapsed && (
         <div className="min-h-0 flex-1 overflow-hidden px-3 pt-1 leading-[20px]">
           {Array.from({ length: rows }, (_, at) => (
             <div key={at} className="flex h-[20px] justify-between gap-3 text-muted-foreground">
-              <span className="truncate">{node.inputs[at]?.name}</span>
+              <span className="truncate">{node.inputs[sockets[at] ?? -1]?.name}</span>
               <span className="truncate text-right">{node.outputs[at]?.name}</span>
             </div>
           ))}
-          {node.values.map((value, at) => (
-            <div key={at} className={cn("my-0.5 flex gap-2 rounded bg-background/70 px-1.5 text-foreground/85", value.text.length > 60 && "whitespace-pre-wrap")}>
-              {value.name !== "" && <span className="shrink-0 text-muted-foreground">{value.name}</span>}
-              <span className={cn("min-w-0 flex-1", value.text.length > 60 ? "line-clamp-6" : "truncate", value.name !== "" && "text-right")}>{value.text}</span>
-            </div>
+          {values.map((value, at) => (
+            <NodeValue key={at} name={value.name} text={value.text} linked={node.inputs[value.input]?.linked === true} />
           ))}
         </div>
       )}

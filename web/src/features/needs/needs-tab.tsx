@@ -164,9 +164,9 @@ function Packages({ packages }: { packages: NonNullable<NeedsResult["packages"]>
         </>
       }
     >
-      <ul className="grid overflow-hidden rounded-lg border bg-card sm:grid-cols-2 lg:grid-cols-3">
+      <ul className="grid grid-cols-1 overflow-hidden rounded-lg border bg-card sm:grid-cols-2 lg:grid-cols-3">
         {shown.map((one) => (
-          <li key={one.name} className="-mr-px -mb-px flex items-baseline gap-2 border-r border-b px-3 py-1.5 text-[0.86rem]">
+          <li key={one.name} className="-mr-px -mb-px flex min-w-0 items-baseline gap-2 border-r border-b px-3 py-1.5 text-[0.86rem]">
             <span className="min-w-0 truncate">{one.name}</span>
             <span className="shrink-0 text-[0.8rem] text-muted-foreground">{one.version}</span>
             {one.built && <Badge variant="outline">built here</Badge>}
