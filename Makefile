@@ -15,6 +15,7 @@ test: setup ## the fast tests
 	@folder="$$(.venv/bin/python -m tests.support.memory_folder)/t$$(date +%s)" && mkdir "$$folder" && \
 	PYTEST_DEBUG_TEMPROOT="$$folder" .venv/bin/pytest -m 'not story' -n auto --dist loadfile --durations=10 \
 		-o tmp_path_retention_policy=failed && rm -rf "$$folder"
+	@scripts/web.sh test
 
 story: ## the end-to-end tests: real Nix, real containers, real ComfyUI, a real browser
 	@scripts/setup.sh story
@@ -24,6 +25,7 @@ lint: setup ## style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@scripts/web.sh check
 
 format: setup ## put the style right
 	@.venv/bin/ruff check --fix .

@@ -58,3 +58,6 @@ fi
 groups=(--inexact)
 [ "${1:-run}" = fuzz ] && groups=(--group fuzz)
 .venv/bin/uv sync --locked --quiet "${groups[@]}"
+
+# The page of `pycomfy serve`.
+scripts/web.sh build
