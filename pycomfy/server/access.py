@@ -64,7 +64,7 @@ class Access:
         else:
             status, message = refused
             code = "unauthorized" if status == 401 else "forbidden"
-            fix = {"fixes": [{"advice": "open the address that `pycomfy serve` printed"}]}
+            fix = {"fixes": [{"advice": "open the address that was printed when the server was started"}]}
             await problem(status, code, message, **fix)(scope, receive, send_with_headers)
 
     def _refuse(self, scope: Scope) -> tuple[int, str] | None:

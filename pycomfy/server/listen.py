@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from pycomfy.adapters.containers.relay import bind_port
+from pycomfy.errors import BadInput, Placeholder, suggest_retry
 from pycomfy.server.app import make_app
 from pycomfy.server.studio_files import check_studio
 from pycomfy.services.operations.runner import OperationRunner
@@ -39,7 +40,7 @@ def serve_studio(workspace: Workspace, options: StudioOptions, on_ready: Callabl
     """Serve the studio until Ctrl-C or SIGTERM; `on_ready` is called once it answers. Return how many operations run
     on. Raises `BadInput` for a port that is taken, `MissingTool` where the page was not built."""
     check_studio()
-    with bind_port(options.port, "serve") as listener:
+    with _bind(options.port) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         token = secrets.token_urlsafe(32)
         runner = OperationRunner(workspace)
@@ -56,6 +57,14 @@ def serve_studio(workspace: Workspace, options: StudioOptions, on_ready: Callabl
         studio = Studio(url=f"{address}/#token={token}", address=address, token=token)
         _Server(config, lambda: on_ready(studio)).run(sockets=[listener])
         return runner.close()
+
+
+def _bind(port: int) -> socket.socket:
+    try:
+        return bind_port(port)
+    except BadInput as e:
+        fix = suggest_retry("serve", "another port; 0 for any that is free", port=Placeholder("PORT"))
+        raise BadInput(e.what, where=e.where, fix=fix) from e
 
 
 class _Server(uvicorn.Server):

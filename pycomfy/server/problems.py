@@ -72,7 +72,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def _bug(request: Request, error: Exception) -> JSONResponse:
-        return problem(500, "bug", "this is a bug in pycomfy: the terminal of `pycomfy serve` has more")
+        return problem(500, "bug", "this is a bug in pycomfy: the terminal in which the server was started has more")
 
 
 def _answer(body: Mapping[str, object], status: int) -> JSONResponse:

@@ -47,7 +47,7 @@ Connection: close\r
 %b"""
 
 
-def bind_port(port: int, use_case: str = "run") -> socket.socket:
+def bind_port(port: int) -> socket.socket:
     """Return a socket bound to a port of the loopback interface, 0 for any that is free. Raises `BadInput` for one that
     is taken, or that this user may not have."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -59,7 +59,7 @@ def bind_port(port: int, use_case: str = "run") -> socket.socket:
     except OSError as e:
         listener.close()
         what = f"port {port} cannot be used: {os.strerror(e.errno or 0)}"
-        fix = suggest_retry(use_case, "another port; 0 for any that is free", port=Placeholder("PORT"))
+        fix = suggest_retry("run", "another port; 0 for any that is free", port=Placeholder("PORT"))
         raise BadInput(what, where=f"{LOOPBACK}:{port}", fix=fix) from e
     return listener
 

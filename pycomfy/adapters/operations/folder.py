@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -62,8 +62,8 @@ class OperationFolder:
     def _pid(self) -> Path:
         return self.path / "pid"
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> "subprocess.Popen[bytes]":
-        """Start `pycomfy ARGUMENTS`. Raises `NoSpace`."""
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Callable[[], int]:
+        """Start pycomfy with these arguments; what is returned waits for its exit status. Raises `NoSpace`."""
         # -P: nothing in `cwd` is taken for a module of Python.
         command = [sys.executable, "-P", "-m", "pycomfy", *arguments]
         with (
@@ -85,7 +85,7 @@ class OperationFolder:
                 pass_fds=(lock.fileno(),),
             )
             write_file(self._pid, str(process.pid))
-            return process
+            return process.wait
 
     def create(self) -> None:
         """Make the folder. Raises `NoSpace`."""

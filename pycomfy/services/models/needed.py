@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pycomfy import operation
 from pycomfy.adapters.models.download import pull_models as fetch_models
@@ -43,7 +45,7 @@ class NeededModel(Result):
     path: Path | None = None
     pickle: bool
     why: str = ""
-    fix: FixText = ()
+    fix: Annotated[FixText, Field(json_schema_extra={"default": ""})] = ()
 
     @property
     def location(self) -> str:

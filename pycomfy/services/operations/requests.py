@@ -20,7 +20,10 @@ Word = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x20-]
 """A value that no command takes for an option."""
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """What every kind has: the workflow, or one of its versions, and the command that it becomes."""
+
+    kind: str
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     workflow: Annotated[str, StringConstraints(max_length=220)]
@@ -35,7 +38,7 @@ class _Request(BaseModel):
         raise NotImplementedError
 
 
-class LockRequest(_Request):
+class LockRequest(Request):
     """Pin everything a workflow needs. `packs` are `NAME=URL[@REV]`, `update` is what to renew."""
 
     kind: Literal["lock"]
@@ -50,7 +53,7 @@ class LockRequest(_Request):
         return words
 
 
-class BuildRequest(_Request):
+class BuildRequest(Request):
     """Build a workflow's image, verify it, and record it as a version."""
 
     kind: Literal["build"]
@@ -65,7 +68,7 @@ class BuildRequest(_Request):
         return words + (["--locked"] if self.locked else [])
 
 
-class VerifyRequest(_Request):
+class VerifyRequest(Request):
     """Build a version again in an empty store, and compare every digest."""
 
     kind: Literal["verify"]
@@ -74,7 +77,7 @@ class VerifyRequest(_Request):
         return ["verify", str(parse_reference(self.workflow)), "--json"]
 
 
-class RestoreRequest(_Request):
+class RestoreRequest(Request):
     """Restore a version's image."""
 
     kind: Literal["restore"]
@@ -84,7 +87,7 @@ class RestoreRequest(_Request):
         return ["restore", str(parse_reference(self.workflow)), "--json", *(["--offline"] if self.offline else [])]
 
 
-class PullModelsRequest(_Request):
+class PullModelsRequest(Request):
     """Fetch the models of a workflow that are not here."""
 
     kind: Literal["models-pull"]
@@ -96,7 +99,7 @@ class PullModelsRequest(_Request):
         return ["models", "pull", f"{folder}/" if is_folder else str(reference), "--json"]
 
 
-class RunRequest(_Request):
+class RunRequest(Request):
     """Run one job in a version's image, with the values of its `inputs`."""
 
     kind: Literal["run"]

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
-from subprocess import Popen
 
 from pycomfy.adapters.database.records import OperationRecord, OperationState
+from pycomfy.adapters.io.atomic_files import explain_os_error
 from pycomfy.adapters.operations.folder import OperationFolder
-from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
-from pycomfy.services.operations.requests import OperationRequest
+from pycomfy.errors import BadInput, NotFound, PycomfyError, RunFailed, suggest
+from pycomfy.services.operations.requests import Request
 from pycomfy.services.operations.results import OperationEntry, describe_operation
 from pycomfy.services.workspace import Workspace
 
@@ -44,7 +44,7 @@ class OperationRunner:
     limit: int = field(default_factory=lambda: max(2, (os.cpu_count() or 1) // 2))
     on_change: Callable[[str], None] = lambda key: None
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _waiting: "deque[tuple[str, OperationRequest]]" = field(default_factory=deque)
+    _waiting: "deque[tuple[str, Request]]" = field(default_factory=deque)
     _running: set[str] = field(default_factory=set)
     _cancelled: set[str] = field(default_factory=set)
     _closed: bool = False
@@ -57,7 +57,7 @@ class OperationRunner:
 
     # — from outside —
 
-    def start(self, request: OperationRequest) -> OperationEntry:
+    def start(self, request: Request) -> OperationEntry:
         """Start an operation, or let it wait for its turn. Raises `NotFound` or `BadInput` for a workflow that cannot
         be named."""
         name = request.name
@@ -143,12 +143,12 @@ class OperationRunner:
             folder = self.folder(key)
             try:
                 arguments = request.command(self.workspace, folder.path)
-                process = folder.start(arguments, self._environment(), folder.path)
-            except PycomfyError as e:
-                self._fail(key, e)
+                wait_for_status = folder.start(arguments, self._environment(), folder.path)
+            except (PycomfyError, OSError) as e:
+                self._fail(key, e if isinstance(e, PycomfyError) else _explain(e, folder))
                 continue
             self._change(key, "running", frm=("waiting",))
-            self._follow(key, process)
+            self._follow(key, wait_for_status)
 
     def _fail(self, key: str, error: PycomfyError) -> None:
         """End an operation whose command could not be made: as if the command had said it."""
@@ -158,10 +158,10 @@ class OperationRunner:
         self._running.discard(key)
         self._change(key, "failed", frm=("waiting", "running"), status=1)
 
-    def _follow(self, key: str, process: "Popen[bytes] | None") -> None:
+    def _follow(self, key: str, wait_for_status: "Callable[[], int] | None") -> None:
         def wait() -> None:
             self.folder(key).wait()
-            status = process.wait() if process is not None else None
+            status = wait_for_status() if wait_for_status is not None else None
             with self._lock:
                 self._running.discard(key)
             self._finish(key, status)
@@ -213,6 +213,11 @@ class OperationRunner:
     def _now(self) -> str:
         now = self.workspace.clock().astimezone(UTC)
         return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z"
+
+
+def _explain(error: OSError, folder: OperationFolder) -> PycomfyError:
+    what = f"the operation could not be started: {error.strerror}"
+    return explain_os_error(error, folder.path) or RunFailed(what, where=str(folder.path), fix="start it again")
 
 
 def _unknown(key: str) -> NotFound:

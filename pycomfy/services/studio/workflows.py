@@ -7,8 +7,8 @@ from pycomfy.core.lockfile.workflow_names import WORKFLOW_FILE
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import Provenance
+from pycomfy.core.studio.canvas import Canvas, read_canvases
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
-from pycomfy.core.workflow.canvas import Canvas, read_canvases
 from pycomfy.core.workflow.parse import find_graph, parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 from pycomfy.services.results import Problem, Result

@@ -204,9 +204,9 @@ def _read_group(value: object) -> CanvasGroup | None:
 
 def _pair(value: object, default: tuple[float, float]) -> tuple[float, float]:
     """Two numbers: a list, or an object with the keys "0" and "1", as typed arrays are saved."""
-    first, second, *_ = (*(value.get(key) for key in "01"),) if isinstance(value, Mapping) else (*as_list(value), 0, 0)
-    one, other = as_number(first), as_number(second)
-    return default if one is None or other is None or not (as_list(value) or as_mapping(value)) else (one, other)
+    parts = [value.get(key) for key in "01"] if isinstance(value, Mapping) else [*as_list(value), None, None]
+    one, other = map(as_number, parts[:2])
+    return default if one is None or other is None else (one, other)
 
 
 def _color(value: object) -> str | None:

@@ -1,0 +1,25 @@
+"""The document that the studio's client is generated from."""
+
+import importlib.util
+from pathlib import Path
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from pycomfy.server.app import make_app
+from pycomfy.services.operations.runner import OperationRunner
+from pycomfy.services.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_document_of_the_client_is_that_of_the_server() -> None:
+    spec = importlib.util.spec_from_file_location("openapi", ROOT / "scripts" / "openapi.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert (ROOT / "web/src/api/openapi.json").read_text() == script.render(), "run scripts/openapi.py"
+
+
+def test_the_document_is_valid(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    OpenAPIV31SpecValidator(make_app(workspace, OperationRunner(workspace), "t").openapi()).validate()
