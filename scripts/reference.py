@@ -43,6 +43,7 @@ shell complete commands, options, and the names of workflows, versions, tags and
 | environment variable | what it sets |
 |---|---|
 | `PYCOMFY_HOME` | the folder for all data and the cache; default: `~/.local/share/pycomfy` and `~/.cache/pycomfy` |
+| `PYCOMFY_PROGRESS` | `json`: progress on standard error is an event a line, as JSON |
 | `PYCOMFY_ENGINE` | `podman` or `docker`; default: Podman where it works, else Docker |
 | `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_SHM`, `…_PIDS` | a container's [limits](../how-to/outputs-and-limits.md) |
 | `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
 from pycomfy.adapters.io.file_locks import try_lock
+from pycomfy.core.loose_json import as_list
 
 MAX_RESULT = 64 << 20
 """Bytes of a result that are read."""
@@ -59,6 +60,10 @@ class OperationFolder:
         return self.path / "lock"
 
     @property
+    def _command(self) -> Path:
+        return self.path / "command.json"
+
+    @property
     def _pid(self) -> Path:
         return self.path / "pid"
 
@@ -85,6 +90,7 @@ class OperationFolder:
                 pass_fds=(lock.fileno(),),
             )
             write_file(self._pid, str(process.pid))
+            write_file(self._command, json.dumps(list(arguments)))
             return process.wait
 
     def create(self) -> None:
@@ -124,6 +130,14 @@ class OperationFolder:
             with contextlib.suppress(OSError, ValueError):
                 pid = int(self._pid.read_text())
                 (os.kill if number == signal.SIGINT else os.killpg)(pid, number)
+
+    def read_command(self) -> list[str]:
+        """Return the arguments with which its command was started; none of one that was not."""
+        try:
+            found = json.loads(self._command.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return []
+        return [str(word) for word in as_list(found)]
 
     def read_result(self) -> object:
         """Return what it printed on standard output; None if that is no JSON, as when it was killed."""

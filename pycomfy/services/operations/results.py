@@ -1,7 +1,7 @@
 """What is shown of an operation: its state, its result, and the events that it reports while it runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pycomfy.adapters.database.records import OperationRecord, OperationState
@@ -17,9 +17,9 @@ MAX_EVENTS = 2000
 
 
 class OperationEntry(Result):
-    """An operation. `workflow` is the workflow's name, `arguments` what it was started with. `result` is what its
-    command printed as JSON, `error` the error that ended it; both are None while it runs, and in a list. Times are UTC,
-    as in 2025-12-05T09:30:00.123Z."""
+    """An operation. `workflow` is the workflow's name, `arguments` what it was started with, `command` the words of the
+    same command line. `result` is what its command printed as JSON, `error` the error that ended it; both are None
+    while it runs, and in a list. Times are UTC, as in 2025-12-05T09:30:00.123Z."""
 
     id: str
     kind: str
@@ -30,6 +30,7 @@ class OperationEntry(Result):
     started_at: str | None
     finished_at: str | None
     exit_status: int | None
+    command: tuple[str, ...] = ()
     result: Any | None = None
     error: dict[str, Any] | None = None
 
@@ -51,8 +52,8 @@ class OperationEvent(Result):
     text: str | None = None
 
 
-def describe_operation(record: OperationRecord, result: object) -> OperationEntry:
-    """Return an operation; `result` is what its command printed."""
+def describe_operation(record: OperationRecord, result: object = None, command: Sequence[str] = ()) -> OperationEntry:
+    """Return an operation; `result` is what its `command` printed."""
     printed = as_mapping(result)
     failed = "error" in printed and isinstance(printed["error"], dict)
     return OperationEntry(
@@ -65,6 +66,7 @@ def describe_operation(record: OperationRecord, result: object) -> OperationEntr
         started_at=record.started_at,
         finished_at=record.finished_at,
         exit_status=record.exit_status,
+        command=tuple(word for word in command if word != "--json"),
         result=None if failed else result,
         error=dict(as_mapping(printed["error"])) if failed else None,
     )

@@ -105,13 +105,14 @@ class OperationRunner:
             record = database.find_operation(key)
         if record is None:
             raise _unknown(key)
-        return describe_operation(record, folder.read_result() if record.state in _OVER else None)
+        result = folder.read_result() if record.state in _OVER else None
+        return describe_operation(record, result, folder.read_command())
 
     def list(self, workflow: str | None = None) -> list[OperationEntry]:
         """Return operations, newest first, without their results."""
         with self.workspace.open_database() as database:
             records = database.operations(workflow)
-        return [describe_operation(record, None) for record in records]
+        return [describe_operation(record) for record in records]
 
     # — the life of an operation —
 

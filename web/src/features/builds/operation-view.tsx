@@ -11,8 +11,8 @@ import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { type Fix, type ProblemLike, requestOf } from "@/lib/fixes";
 import { formatTime } from "@/lib/format";
+import { shellLine } from "@/lib/shell";
 import { KINDS } from "./builds-tab";
-import { commandOf } from "./command";
 import { Log } from "./log";
 import { OperationResult } from "./operation-result";
 import { Steps } from "./steps";
@@ -55,10 +55,12 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
           </Button>
         )}
       </div>
-      <div className="flex items-center gap-2 rounded-md border bg-card px-2.5 py-0.5">
-        <span className="shrink-0 text-[0.78rem] text-muted-foreground">the same on the command line</span>
-        <Copyable text={commandOf(operation)} label="the command" />
-      </div>
+      {operation.command !== undefined && operation.command.length > 0 && (
+        <div className="flex flex-wrap items-center gap-x-2 rounded-md border bg-card px-2.5 py-0.5">
+          <span className="shrink-0 text-[0.78rem] text-muted-foreground">On the command line</span>
+          <Copyable text={shellLine(["pycomfy", ...operation.command])} label="the command" />
+        </div>
+      )}
       <Outcome operation={operation} act={act} />
       {operation.state === "waiting" && <p className="text-muted-foreground">It waits until another operation is done.</p>}
       <Steps steps={log.steps} running={operation.state === "running"} />

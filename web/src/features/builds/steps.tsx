@@ -33,8 +33,8 @@ function StepRow({ step, running }: { step: Step; running: boolean }) {
       ) : (
         <X className="size-4 shrink-0 text-destructive" aria-label={step.state === "failed" ? "failed" : "not finished"} />
       )}
-      <span className="shrink-0">{step.title}</span>
-      <span className="min-w-0 flex-1 truncate text-muted-foreground" title={step.note}>
+      <span className="min-w-0 flex-1 truncate sm:flex-none">{step.title}</span>
+      <span className="hidden min-w-0 flex-1 truncate text-muted-foreground sm:block" title={step.note}>
         {step.note}
       </span>
       <span className="shrink-0 text-[0.82rem] text-muted-foreground tabular-nums">{amount(step)}</span>

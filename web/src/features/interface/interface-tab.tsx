@@ -99,7 +99,8 @@ function bounds(parameter: Parameter): string {
   if (parameter.choices.length > 0) return parameter.choices.map(String).join(", ");
   const low = parameter.minimum ?? null;
   const high = parameter.maximum ?? null;
-  return low === null && high === null ? "–" : `${low ?? "…"} to ${high ?? "…"}`;
+  const show = (bound: number | null) => (bound === null || !Number.isSafeInteger(Math.trunc(bound)) ? "…" : String(bound));
+  return low === null && high === null ? "–" : `${show(low)} to ${show(high)}`;
 }
 
 function Examples({ name, version }: { name: string; version: number }) {
