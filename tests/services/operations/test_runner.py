@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def workspace(tmp_path: Path) -> Workspace:
 def held() -> Iterator[Gate]:
     with gate() as found:
         yield found
+    for thread in threading.enumerate():  # those that write what became of an operation
+        if thread.name.startswith("operation "):
+            thread.join()
 
 
 def wait(runner: OperationRunner, key: str) -> str:
