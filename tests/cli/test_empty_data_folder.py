@@ -76,6 +76,7 @@ NOT_FOR_READING = {
     "models add",
     "pull",
     "reindex",
+    "serve",
 }
 """Commands that make something wherever they succeed, and do not name what must be there already."""
 

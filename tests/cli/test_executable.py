@@ -22,6 +22,7 @@ CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "dev": (1, ("gone.json",)),
     "check": (1, ("nobody",)),
     "run": (1, ("nobody",)),
+    "serve": (2, ("extra",)),
     "load": (1, ("nobody",)),
     "api": (1, ("nobody",)),
     "capture": (1, ("gone",)),
