@@ -1,0 +1,45 @@
+"""Fetch all that the example's images are made of into a Nix store, by Nix alone."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.io.atomic_files import write_folder
+from pycomfy.adapters.io.paths import find_paths
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.nix.project import ProjectContent, project_files
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the Nix store below the folder `root` has what was fetched."""
+
+    root: Path
+    paths: tuple[str, ...]
+
+    def find(self, ending: str) -> Path:
+        """Return where a source is, by the end of its name."""
+        return self.root / next(path for path in self.paths if path.endswith(ending)).lstrip("/")
+
+
+def fetch(root: Path, locks: Sequence[Lock], folder: Path) -> Sources:
+    """Fetch the sources of the locks of the project in `folder` into the Nix store below `root`. What this machine's
+    archive or Nix store has is taken from there; the rest comes from where the locks say."""
+    archive = find_paths().data / "archive"
+    near = (f"file://{archive}", "local?root=/")
+    settings = NixSettings(store=root, substituters=near if archive.is_dir() else near[1:])
+    found: list[str] = []
+    for lock in locks:
+        with tempfile.TemporaryDirectory() as place:
+            project = Path(place, "project")
+            content = ProjectContent(lock, (folder / "workflow.json").read_bytes())
+            write_folder(project, project_files(content, read_toolkit()))
+            targets = ("--attr", "sources", "--attr", "ingredients", "--arg", "localFolder", str(folder))
+            done = settings.run("nix-build", "--no-out-link", *targets, project)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr.decode(errors="replace")[-3000:])
+        found += done.stdout.decode().split()
+    return Sources(root, tuple(dict.fromkeys(found)))
