@@ -1,248 +1,195 @@
-"""Building the example's image, beside the same content built by a Dockerfile with `uv pip install` through Buildah.
+"""The example's image: what a user waits for, from the command to its end, beside a Dockerfile of the same content.
 
-Both start when everything is fetched: pycomfy from wheels in a Nix store without layers, the Dockerfile from the same
-wheels in a folder and the same Debian root as its base image. Both compile bytecode; pycomfy does not in folders
-`tests`, a quarter of that work. Needs about 40 GB of disk, and to be root.
+pycomfy is measured by its commands, in a Nix store, a home folder and a Podman of their own. The Dockerfile is built by
+Buildah, with `uv pip install`, and started by Podman until ComfyUI answers, with a storage of their own. Both start
+when everything is fetched: from the same wheels, and from the same Debian root, which is the Dockerfile's base image.
+Both compile bytecode; pycomfy does not in folders `tests`, a quarter of that work.
+
+Needs 18 GB of disk, to be root, and a Nix that does not lie in /nix itself, as Debian's. Run alone:
+`python -m benchmarks.bench_image`, which prints the table and writes no file.
 """
 
-import os
-import secrets
 import shutil
-import subprocess
+import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from uv import find_uv_bin
-
-from benchmarks.table import Row
-from pycomfy.adapters.containers.engine import Engine, find_engine
-from pycomfy.adapters.containers.layout import read_layout
-from pycomfy.adapters.containers.load import provide
-from pycomfy.adapters.io.atomic_files import write_folder
-from pycomfy.adapters.io.paths import Paths, find_paths
-from pycomfy.adapters.nix.build import evaluate
-from pycomfy.adapters.nix.resources import read_toolkit
-from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import copy_paths, empty_store
-from pycomfy.adapters.sources.pin import write_tree_of
+from benchmarks.image import dockerfile
+from benchmarks.image.example import BEFORE, NAME, SMALL, Example, change_pack
+from benchmarks.image.ours import Ours
+from benchmarks.image.place import Place, forget_pages, remove, timed
+from benchmarks.image.sources import Sources, fetch
+from benchmarks.table import Row, machine, render
 from pycomfy.core.lockfile.schema import Lock
-from pycomfy.core.nix.project import ProjectContent, project_files
-from pycomfy.core.sources.git import GitSource
-from pycomfy.core.sources.wheel_tree import WheelTreeSource
-from pycomfy.services.build.build import BuildRequest, BuildResult, build
-from pycomfy.services.lock.lock import lock
-from pycomfy.services.lock_request import LockRequest
-from pycomfy.services.realise import Project, host_platform, realise, supply
-from pycomfy.services.workspace import Workspace
 
-ROOT = Path(__file__).parents[1]
-SITE = "opt/venv"
+NEEDS = 18e9
+"""Bytes of disk."""
 
-DOCKERFILE = f"""\
-FROM localhost/bench-base
-COPY uv /usr/local/bin/uv
-COPY requirements.txt /requirements.txt
-RUN uv venv --python /usr/bin/python3.11 /{SITE} && VIRTUAL_ENV=/{SITE} \\
-    uv pip install --no-deps --offline --no-cache --compile-bytecode -r /requirements.txt
-COPY ComfyUI /opt/ComfyUI
-COPY pack /opt/ComfyUI/custom_nodes/hello-card
+EDITS = 3
+"""How often the node pack is changed; the figure is the median."""
+
+PAUSE = 30.0
+"""Seconds between a proven image and the next change while `pycomfy dev` runs: a ComfyUI is in reserve by then."""
+
+TITLE, OTHER = "The image", "Dockerfile"
+
+NOTE = f"""\
+Each row is measured from the command to its end, by the commands that a user calls; none measures an inner function.
+`pycomfy build` ends when ComfyUI was started in the image and has said what nodes it has, and the version is recorded
+and its sources are archived. The Dockerfile's figures are `buildah build`, and ComfyUI started in its image until it
+answers what nodes it has. The cold builds and the restore have no network, and read all files from the disk; in all
+other rows what was just read or written is still in memory, for both. Changes of the node pack are the median of
+{EDITS}. A changed requirement is `pycomfy lock` and `pycomfy build`, where the index was asked for that version before.
 """
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """Seconds of the Dockerfile's builds, each with ComfyUI started in the image; `start` is that alone."""
+
+    cold: float
+    start: float
+    pack: float
+    requirement: float
 
 
 @dataclass(frozen=True)
 class Bench:
+    """`locks` are the example's with its small requirement as it is, and as it will be."""
+
     folder: Path
-    paths: Paths
-    built: BuildResult
-    lock: Lock
-    engine: Engine
+    ours: Ours
+    locks: tuple[Lock, Lock]
+    sources: Sources
 
     @property
-    def project(self) -> Project:
-        return Project(emit(self.folder, self.lock, "project"), self.lock, host_platform(), self.folder)
-
-    def store_path(self, ending: str) -> Path:
-        """Where the Nix store has a source, by the end of its name."""
-        return next(Path(p) for p in source_paths(self.project) if p.endswith(ending))
-
-
-def source_paths(project: Project) -> list[str]:
-    """The store paths of everything the image is made from."""
-    return [*evaluate(NixSettings(), project.target("sources")).outputs]
-
-
-def timed(action: Callable[[], object]) -> float:
-    began = time.monotonic()
-    action()
-    return time.monotonic() - began
+    def place(self) -> Place:
+        return self.ours.place
 
 
 def prepare(folder: Path) -> Bench:
-    """The example, locked and built, so that all sources are in the Nix store."""
-    for name in ("workflow.json", "pycomfy.toml"):
-        shutil.copy(ROOT / "examples/hello" / name, folder)
-    make_pack(folder)
-    paths = find_paths()
-    pins = lock(Workspace(paths), LockRequest(folder, name="bench")).lock
-    built = build(Workspace(paths), BuildRequest(folder, archive=False))
-    bench = Bench(folder, paths, built, pins, find_engine())
-    supply(Workspace(paths, NixSettings()), bench.project)
-    provide(bench.engine, read_layout(built.oci), "bench")
-    return bench
+    """The example, locked twice, and a Nix store that has the sources and nothing else."""
+    if (free := shutil.disk_usage(folder).free) < NEEDS:
+        raise AssertionError(f"{free / 1e9:.0f} GB are free, the benchmark needs {NEEDS / 1e9:.0f}")
+    example = Example(folder / "hello")
+    example.write()
+    ours = Ours(Place(folder / "ours"), example)
+    with example.with_changed_requirement():
+        timed("prepare: lock", ours.lock)
+        after = example.read_lock()
+    timed("prepare: lock again", ours.lock)
+    locks = (example.read_lock(), after)
+    fetched: list[Sources] = []
+    timed("prepare: fetch", lambda: fetched.append(fetch(ours.place.folder, locks, example.workflow)))
+    return Bench(folder, ours, locks, fetched[0])
 
 
-def emit(folder: Path, pins: Lock, name: str) -> Path:
-    """The project of `pins`, in a folder of that name."""
-    content = ProjectContent(pins, (folder / "workflow.json").read_bytes())
-    write_folder(folder / name, project_files(content, read_toolkit()))
-    return folder / name
-
-
-def make_pack(folder: Path, change: str = "") -> None:
-    with tempfile.TemporaryDirectory() as place:
-        source = Path(place, "hello-card")
-        shutil.copytree(ROOT / "examples/packs/hello-card", source)
-        with (source / "card.py").open("a") as f:
-            f.write(change)
-        subprocess.run([ROOT / "scripts/make-pack.sh", source, folder / "packs/hello-card"], check=True)
-
-
-def cold_build(bench: Bench) -> tuple[float, float]:
-    """Seconds for all layers in a Nix store that has only sources, and the bytes of that store after it."""
-    with empty_store(bench.folder) as place:
-        settings = NixSettings(store=place)
-        copy_paths(NixSettings(), source_paths(bench.project), place)
-        os.sync()
-        seconds = timed(lambda: realise(Workspace(bench.paths, settings), bench.project, log=bench.folder / "cold.log"))
-        return seconds, disk(place)
-
-
-def warm_build(bench: Bench, changed: Lock, name: str) -> float:
-    """Seconds from another lock to its image in Podman, with everything else as it was."""
-
-    def make() -> None:
-        project = Project(emit(bench.folder, changed, name), changed, host_platform(), bench.folder)
-        made = realise(Workspace(bench.paths, NixSettings()), project, log=bench.folder / "warm.log")
-        provide(bench.engine, read_layout(made.oci), "bench")
-
-    return timed(make)
-
-
-def changed_pack(bench: Bench) -> Lock:
-    make_pack(bench.folder, f"\n# {secrets.token_hex()}\n")
-    return lock(Workspace(bench.paths), LockRequest(bench.folder, name="bench")).lock
-
-
-def changed_requirement(bench: Bench) -> Lock:
-    """One small package less: what an update of a requirement costs."""
-    pins = bench.lock.platforms[host_platform()]
-    fewer = tuple(w for w in pins.wheels if w.name != "segno")
-    return bench.lock.model_copy(
-        update={"platforms": {**bench.lock.platforms, host_platform(): pins.model_copy(update={"wheels": fewer})}}
-    )
-
-
-@dataclass(frozen=True)
-class Docker:
-    """Buildah and Podman with a storage of their own, so that nothing is there from before."""
-
-    folder: Path
-    context: Path
-    wheels: Path
-
-    def command(self, program: str, *arguments: str) -> list[str]:
-        return [program, "--root", str(self.folder / "storage"), *arguments]
-
-    def build(self) -> float:
-        limits = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
-        arguments = ("--runtime", "runc", *limits, "--layers", "--quiet", "--volume", f"{self.wheels}:/wheels:ro")
-        command = self.command("buildah", "build", *arguments, "--tag", "bench", str(self.context))
-        return timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
-
-    def forget(self) -> None:
-        """Free the disk of what was built; a changed requirement reuses nothing of it."""
-        for arguments in (("--force", "bench"), ("--prune", "--force")):
-            subprocess.run(self.command("buildah", "rmi", *arguments), check=False, capture_output=True)
-
-
-@contextmanager
-def docker(bench: Bench) -> Iterator[Docker]:
-    """The Dockerfile, its context, its wheels, and its base image, which is not measured."""
-    folder = Path(tempfile.mkdtemp(prefix="docker-", dir=bench.folder))
-    context, wheels = folder / "context", folder / "wheels"
-    for place in (context, wheels):
-        place.mkdir()
-    pins = bench.lock.platforms[host_platform()]
-    for wheel in pins.wheels:
-        (wheels / wheel.filename).hardlink_to(bench.store_path(wheel.filename))
-    (context / "requirements.txt").write_text("".join(f"/wheels/{w.filename}\n" for w in pins.wheels))
-    shutil.copy(find_uv_bin(), context / "uv")
-    (context / "Dockerfile").write_text(DOCKERFILE)
-    comfyui = bench.lock.comfyui.source
-    assert isinstance(comfyui, WheelTreeSource)
-    subprocess.run(
-        ["python3", "-m", "zipfile", "-e", str(bench.store_path(comfyui.name)), str(folder / "unzipped")],
-        check=True,
-    )
-    shutil.move(folder / "unzipped" / comfyui.folder, context / "ComfyUI")
-    copy_pack(bench, context)
-    made = Docker(folder, context, wheels)
-    base = folder / "base"
-    base.mkdir()
-    (base / "root").symlink_to(bench.store_path("debian-root-amd64"))
-    subprocess.run(["tar", "-C", str(base / "root/"), "-cf", str(base / "root.tar"), "."], check=True)
-    (base / "root").unlink()
-    (base / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
-    subprocess.run(made.command("buildah", "build", "--quiet", "--tag", "bench-base", str(base)), check=True)
+def measure_dockerfile(bench: Bench) -> Theirs:
+    folder = bench.folder / "dockerfile"
     try:
-        os.sync()
-        yield made
+        made = dockerfile.prepare(folder, bench.ours.example, bench.locks, bench.sources)
+        forget_pages()
+        cold, start = timed("Dockerfile, cold: build", made.build), timed("Dockerfile, cold: start", made.start)
+        pack = []
+        for _ in range(EDITS):
+            change_pack(made.pack)
+            pack.append(timed("Dockerfile, one file of the pack changed: build and start", made.build_and_start))
+        made.forget()
+        made.require(bench.locks[1])
+        requirement = timed("Dockerfile, one requirement changed: build and start", made.build_and_start)
+        return Theirs(cold + start, start, statistics.median(pack), requirement)
     finally:
-        subprocess.run(made.command("buildah", "rmi", "--all", "--force"), check=False, capture_output=True)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def copy_pack(bench: Bench, context: Path) -> None:
-    (pack,) = bench.lock.packs
-    assert isinstance(pack.source, GitSource)
-    pins = lock(Workspace(bench.paths), LockRequest(bench.folder, name="bench")).lock.packs[0].source
-    assert isinstance(pins, GitSource)
-    write_tree_of(pins, bench.folder, context / "pack", bench.paths)
-
-
-def disk(folder: Path) -> float:
-    return float(subprocess.run(["du", "-sB1", folder], check=True, capture_output=True, text=True).stdout.split()[0])
+        remove(folder)
 
 
 def rows() -> Iterator[Row]:
     """The table's rows, as they are measured."""
+    with _folder() as folder:
+        bench = prepare(folder)
+        theirs = measure_dockerfile(bench)
+        cold = []
+        for row in _rows_of_builds(bench, theirs):
+            cold.append(row.ours)
+            yield row
+        yield from _rows_of_restore(bench, theirs, cold[0])
+
+
+def _rows_of_builds(bench: Bench, theirs: Theirs) -> Iterator[Row]:
+    ours, example, built = bench.ours, bench.ours.example, dict[str, Any]()
+    forget_pages()
+    cold = timed("pycomfy build, cold", lambda: built.update(ours.build(offline=True)))
+    yield Row("cold build, everything fetched, to a ComfyUI that ran", cold, theirs.cold, "at most 0.3: 60 s of 220 s")
+    started = timed("pycomfy run --serve", ours.start)
+    yield Row("then started: `pycomfy run --serve` until it is ready", started, theirs.start)
+    used = bench.place.used()
+    yield Row(
+        "disk after the build, archive included, GB beside the image's",
+        used / 1e9,
+        built["size"] / 1e9,
+        "at most 1.6",
+        unit="GB",
+    )
+    example.change_prompt()
+    seconds = timed("pycomfy build, a value of the prompt changed", ours.build)
+    yield Row("a second version with another value in the prompt: built and verified", seconds, goal="under 1.5 s")
+    added = (bench.place.used() - used) / 1e6
+    yield Row("this second version on the disk: store, archive and record", added, goal="under 5 MB", unit="MB")
+    pack = ours.change_packs_and_build(EDITS)
+    yield Row("one file of a node pack changed: built and verified", pack, theirs.pack, "under 2.5 s")
+    dev = ours.change_packs_in_dev(EDITS, PAUSE)
+    what = f"the same while `pycomfy dev` runs, a change each {PAUSE:.0f} s"
+    yield Row(what, dev, theirs.pack, "under 2.5 s")
+    example.change_requirement()
+
+    def lock_and_build() -> None:
+        ours.lock()
+        ours.build()
+
+    requirement = timed(f"pycomfy lock and build, another {SMALL} than {BEFORE}", lock_and_build)
+    what = "one small requirement changed: locked, built and verified"
+    yield Row(what, requirement, theirs.requirement, "under 8 s")
+
+
+def _rows_of_restore(bench: Bench, theirs: Theirs, cold: float) -> Iterator[Row]:
+    ours, place = bench.ours, bench.place
+    place.empty_store()
+    forget_pages()
+
+    def restore() -> None:
+        assert ours.pycomfy("restore", f"{NAME}@1", "--offline", offline=True)["same"]
+
+    restored = timed("pycomfy restore --offline", restore) + timed("pycomfy run --serve", ours.start)
+    what = "restored offline into an empty store, and started until it is ready"
+    yield Row(what, restored, theirs.cold, "at most 70 s where it takes 220 s")
+    # What is loaded takes as much again, and needs none of these.
+    remove(place.data / "archive")
+    place.run("nix-store", "--gc", "--option", "build-users-group", "")
+
+    def load() -> None:
+        assert ours.pycomfy("load", f"{NAME}@1")["loaded"]
+
+    loaded = timed("pycomfy load", load)
+    yield Row("loaded into an empty Podman: `pycomfy load`, which needs no other command", loaded)
+    yield Row("cold build, and that", cold + loaded, theirs.cold)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="pycomfy-bench-"))
     try:
-        bench = prepare(folder)
-        size = bench.built.size
-        cold, used = cold_build(bench)
-        requirement = warm_build(bench, changed_requirement(bench), "requirement")
-        pack = warm_build(bench, changed_pack(bench), "pack")
-        with docker(bench) as theirs:
-            their_cold = theirs.build()
-            make_pack(folder, f"\n# {secrets.token_hex()}\n")
-            shutil.rmtree(theirs.context / "pack")
-            copy_pack(bench, theirs.context)
-            their_pack = theirs.build()
-            theirs.forget()
-            (theirs.context / "requirements.txt").write_text(
-                "".join(
-                    f"/wheels/{w.filename}\n" for w in bench.lock.platforms[host_platform()].wheels if w.name != "segno"
-                )
-            )
-            their_requirement = theirs.build()
-        yield Row("cold build, everything fetched", cold, their_cold, "at most 0.5")
-        yield Row("one file of a node pack changed: built, and given to Podman", pack, their_pack, "under 3 s")
-        yield Row("one small requirement changed: built, and given to Podman", requirement, their_requirement)
-        yield Row("disk for sources and layers, GB beside the image's", used / 1e9, size / 1e9, "under 1.7", unit="GB")
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def main() -> None:
+    print(f"{machine()}\n")
+    print(render(TITLE, rows(), OTHER, NOTE))
+
+
+if __name__ == "__main__":
+    main()

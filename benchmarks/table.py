@@ -27,11 +27,11 @@ class Row:
         return self.what, f"{ours} {self.unit}", other, ratio, self.goal
 
 
-def render(title: str, rows: Iterable[Row], other: str) -> str:
-    """A Markdown table."""
+def render(title: str, rows: Iterable[Row], other: str, note: str = "") -> str:
+    """A Markdown table, and below it what a reader has to know of its figures."""
     lines = [f"## {title}", "", f"| what | pycomfy | {other} | ratio | goal |", "|---|---:|---:|---:|---|"]
     lines += [f"| {' | '.join(row.cells())} |" for row in rows]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *([note] if note else [])])
 
 
 def put_section(title: str, text: str) -> None:

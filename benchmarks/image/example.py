@@ -27,7 +27,7 @@ class Example:
     folder: Path
 
     def write(self) -> None:
-        shutil.copytree(ROOT / "examples/packs" / PACK, self.pack)
+        shutil.copytree(ROOT / "examples/packs" / PACK, self.pack, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "examples/hello/workflow.json", self.folder)
         config = (ROOT / "examples/hello/pycomfy.toml").read_text()
         config = _replace(config, f'git = "packs/{PACK}"', f'path = "packs/{PACK}"')
@@ -37,6 +37,10 @@ class Example:
     @property
     def pack(self) -> Path:
         return self.folder / "packs" / PACK
+
+    @property
+    def workflow(self) -> bytes:
+        return (self.folder / "workflow.json").read_bytes()
 
     def read_lock(self) -> Lock:
         return parse_lock((self.folder / "pycomfy.lock").read_text())

@@ -25,9 +25,10 @@ class Sources:
         return self.root / next(path for path in self.paths if path.endswith(ending)).lstrip("/")
 
 
-def fetch(root: Path, locks: Sequence[Lock], folder: Path) -> Sources:
-    """Fetch the sources of the locks of the project in `folder` into the Nix store below `root`. What this machine's
-    archive or Nix store has is taken from there; the rest comes from where the locks say."""
+def fetch(root: Path, locks: Sequence[Lock], workflow: bytes) -> Sources:
+    """Fetch the sources of the locks into the Nix store below `root`, but not those of the node packs, which are local
+    folders. What this machine's archive or Nix store has is taken from there; the rest comes from where the locks
+    say."""
     archive = find_paths().data / "archive"
     near = (f"file://{archive}", "local?root=/")
     settings = NixSettings(store=root, substituters=near if archive.is_dir() else near[1:])
@@ -35,10 +36,9 @@ def fetch(root: Path, locks: Sequence[Lock], folder: Path) -> Sources:
     for lock in locks:
         with tempfile.TemporaryDirectory() as place:
             project = Path(place, "project")
-            content = ProjectContent(lock, (folder / "workflow.json").read_bytes())
+            content = ProjectContent(lock.model_copy(update={"packs": ()}), workflow)
             write_folder(project, project_files(content, read_toolkit()))
-            targets = ("--attr", "sources", "--attr", "ingredients", "--arg", "localFolder", str(folder))
-            done = settings.run("nix-build", "--no-out-link", *targets, project)
+            done = settings.run("nix-build", "--no-out-link", "-A", "sources", "-A", "ingredients", project)
         if done.returncode != 0:
             raise AssertionError(done.stderr.decode(errors="replace")[-3000:])
         found += done.stdout.decode().split()
