@@ -9,10 +9,10 @@ from benchmarks.table import RESULTS, machine, render
 
 def main() -> None:
     tables = [
-        render("The image", bench_image.rows(), "Dockerfile"),
-        render("Locking", bench_lock.rows(), "the first lock"),
-        render("Choosing node packs", bench_catalog.rows(), "–"),
-        render("Versions", bench_versions.rows(), "–"),
+        render(bench_image.TITLE, bench_image.rows(), bench_image.OTHER, bench_image.NOTE),
+        render("Locking", bench_lock.rows(), "the first lock", bench_lock.NOTE),
+        render("Choosing node packs", bench_catalog.rows(), "–", bench_catalog.NOTE),
+        render("Versions", bench_versions.rows(), "–", bench_versions.NOTE),
     ]
     _, *sections = RESULTS.read_text().split("\n## ")
     titles = [table.splitlines()[0].removeprefix("## ") for table in tables]

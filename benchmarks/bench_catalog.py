@@ -30,6 +30,8 @@ from pycomfy.core.requirements.providers import running_types
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
 
+NOTE = "All rows measure inner functions: how long they take, and how often they are right.\n"
+
 
 def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +133,7 @@ def _templates(paths: Paths) -> Iterator[Row]:
 
 
 def main() -> None:
-    print(render("Choosing node packs", rows(), "–"))
+    print(render("Choosing node packs", rows(), "–", NOTE))
 
 
 if __name__ == "__main__":

