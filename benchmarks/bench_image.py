@@ -5,8 +5,8 @@ Buildah, with `uv pip install`, and started by Podman until ComfyUI answers, wit
 when everything is fetched: from the same wheels, and from the same Debian root, which is the Dockerfile's base image.
 Both compile bytecode; pycomfy does not in folders `tests`, a quarter of that work.
 
-Needs 22 GB of disk below TMPDIR, to be root, and a Nix that does not lie in /nix itself, as Debian's. A quiet machine
-takes about half an hour. `python -m benchmarks.bench_image` prints the table and writes no file.
+Needs 22 GB of disk below TMPDIR, to be root, and a Nix that does not lie in /nix itself, as Debian's.
+`python -m benchmarks.bench_image` prints the table and writes no file.
 """
 
 import shutil
