@@ -9,6 +9,8 @@ import "./graph.css";
 
 const TYPES = { card: NodeCard, "group-box": GroupBox };
 const FIT = { padding: 0.12, maxZoom: 1 };
+/** With more nodes, a graph opens at a zoom at which they can be read, not as a whole. */
+const MANY = 400;
 
 type Props = {
   canvas: Canvas;
@@ -51,7 +53,7 @@ function Flow({ canvas, graph, found, onSelect, onOpen }: Props) {
       nodeTypes={TYPES}
       colorMode={dark ? "dark" : "light"}
       fitView
-      fitViewOptions={FIT}
+      fitViewOptions={canvas.nodes.length > MANY ? { ...FIT, minZoom: 0.4 } : FIT}
       minZoom={0.05}
       maxZoom={2}
       nodesDraggable={false}

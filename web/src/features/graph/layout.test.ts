@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Canvas, CanvasNode } from "@/api/schema";
 import { typeColor } from "./colors";
-import { makeEdges, makeNodes, makeRows, packOf, searchNodes } from "./layout";
+import { makeEdges, makeNodes, makeRows, packOf, placeSlots, searchNodes } from "./layout";
 
 const node = (id: string, more: Partial<CanvasNode> = {}): CanvasNode => ({
   id,
@@ -36,7 +36,7 @@ describe("a graph", () => {
     const [group, first, second] = makeNodes(canvas, graph, null);
     expect(group).toMatchObject({ type: "group-box", zIndex: -1 });
     expect(first).toMatchObject({ position: { x: 10, y: 70 }, width: 200, height: 110 });
-    expect(second).toMatchObject({ height: 30, data: { pack: "hello-card" } });
+    expect(second).toMatchObject({ height: 30, data: { pack: "hello-card", linked: new Set(["in-3"]) } });
   });
 
   it("draws links in their type's colour, and those of muted nodes faintly", () => {
@@ -71,4 +71,17 @@ it("an input that stands for a value is in the value's row, not beside the outpu
       { name: "", text: "fixed", input: -1 },
     ],
   });
+});
+
+it("slots are in their rows: sockets beside outputs, then values, of which long texts are higher", () => {
+  const slot = (name: string, widget: boolean) => ({ name, type: "INT", widget, linked: false });
+  const text = { name: "text", text: "x".repeat(61) };
+  const card = node("4", { inputs: [slot("a", false), slot("text", true), slot("n", true)], outputs: [slot("o", false)], values: [text, { name: "n", text: "1" }] });
+  expect(placeSlots(card)).toEqual({ inputs: [44, 66, 190], outputs: [44] });
+  expect(placeSlots({ ...card, collapsed: true })).toEqual({ inputs: [15, 15, 15], outputs: [15] });
+});
+
+it("a card says where links go to, and only that", () => {
+  const linkedCards = makeNodes({ ...canvas, nodes: [node("1", { outputs: [{ name: "o", type: "LATENT", widget: false, linked: false }] }), node("2")] }, graph, null);
+  expect(linkedCards.slice(1).map((card) => card.handles?.map((handle) => handle.id))).toEqual([["out-0"], []]);
 });

@@ -1,12 +1,20 @@
-import type { Edge, Node } from "@xyflow/react";
+import { type Edge, type Node, type NodeHandle, Position } from "@xyflow/react";
 import type { Canvas, CanvasGroup, CanvasNode, GraphResult } from "@/api/schema";
 import { typeColor } from "./colors";
 
 /** What the editor's title bar takes above a node's place. */
-const TITLE = 30;
+export const TITLE = 30;
+/** Pixels of a row with slots, of one with a value, and of a text that does not fit into one. */
+const SLOT = 20;
+const VALUE = 24;
+const TEXT = 124;
+const HANDLE = 10;
+/** Characters of a value that are shown in one row. */
+export const LINE = 60;
 const COLLAPSED_WIDTH = 160;
 
-export type CardData = { node: CanvasNode; pack: string | null; dimmed: boolean };
+/** `linked` are the slots that links go to and come from: `in-0`, `out-1`. */
+export type CardData = { node: CanvasNode; pack: string | null; dimmed: boolean; linked: ReadonlySet<string> };
 export type CardNode = Node<CardData, "card">;
 export type GroupNode = Node<{ group: CanvasGroup }, "group-box">;
 export type FlowNode = CardNode | GroupNode;
@@ -32,6 +40,7 @@ export function makeNodes(canvas: Canvas, graph: Pick<GraphResult, "packs" | "pr
       zIndex: -1,
     }),
   );
+  const linked = findLinked(canvas);
   const cards = canvas.nodes.map(
     (node): CardNode => ({
       id: node.id,
@@ -39,11 +48,28 @@ export function makeNodes(canvas: Canvas, graph: Pick<GraphResult, "packs" | "pr
       position: { x: node.x, y: node.y - TITLE },
       width: node.collapsed ? COLLAPSED_WIDTH : node.width,
       height: node.collapsed ? TITLE : node.height + TITLE,
-      data: { node, pack: packOf(node.type, graph), dimmed: found !== null && !found.has(node.id) },
+      data: { node, pack: packOf(node.type, graph), dimmed: found !== null && !found.has(node.id), linked: linked.get(node.id) ?? NONE },
       ariaLabel: `${node.title}, ${node.mode}`,
+      handles: makeHandles(node, linked.get(node.id) ?? NONE),
     }),
   );
   return [...groups, ...cards];
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function findLinked(canvas: Canvas): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  const add = (id: string, slot: string) => {
+    const slots = found.get(id);
+    if (slots === undefined) found.set(id, new Set([slot]));
+    else slots.add(slot);
+  };
+  for (const link of canvas.links) {
+    add(link.source, `out-${link.source_slot}`);
+    add(link.target, `in-${link.target_slot}`);
+  }
+  return found;
 }
 
 export type Rows = {
@@ -63,6 +89,34 @@ export function makeRows(node: CanvasNode): Rows {
     sockets: all.filter((at) => !isValue(at)),
     values: node.values.map((value) => ({ ...value, input: all.find((at) => isValue(at) && node.inputs[at]?.name === value.name) ?? -1 })),
   };
+}
+
+/** Where the slots of a card are, from its top. */
+export function placeSlots(node: CanvasNode): { inputs: number[]; outputs: number[] } {
+  const { sockets, values } = makeRows(node);
+  const slot = (row: number) => (node.collapsed ? TITLE / 2 : TITLE + 14 + row * SLOT);
+  const rows = Math.max(sockets.length, node.outputs.length);
+  const tops = new Map<number, number>();
+  let top = slot(rows) + 2;
+  for (const value of values) {
+    tops.set(value.input, top);
+    top += value.text.length > LINE ? TEXT : VALUE;
+  }
+  return {
+    inputs: node.inputs.map((_, at) => (node.collapsed ? TITLE / 2 : (tops.get(at) ?? slot(sockets.indexOf(at))))),
+    outputs: node.outputs.map((_, at) => slot(at)),
+  };
+}
+
+/** The places that links go to, so that React Flow need not draw every card to find them. */
+function makeHandles(node: CanvasNode, linked: ReadonlySet<string>): NodeHandle[] {
+  const { inputs, outputs } = placeSlots(node);
+  const width = node.collapsed ? COLLAPSED_WIDTH : node.width;
+  const size = { width: HANDLE, height: HANDLE };
+  return [
+    ...inputs.map((top, at): NodeHandle => ({ id: `in-${at}`, type: "target", position: Position.Left, x: -HANDLE / 2, y: top - HANDLE / 2, ...size })),
+    ...outputs.map((top, at): NodeHandle => ({ id: `out-${at}`, type: "source", position: Position.Right, x: width - HANDLE / 2, y: top - HANDLE / 2, ...size })),
+  ].filter((handle) => linked.has(handle.id ?? ""));
 }
 
 export function makeEdges(canvas: Canvas): Edge[] {

@@ -1,19 +1,13 @@
-import { Handle, type NodeProps, Position } from "@xyflow/react";
+import { Handle, type NodeProps, Position, useStore } from "@xyflow/react";
 import { Layers2 } from "lucide-react";
 import { memo } from "react";
 import type { CanvasSlot } from "@/api/schema";
 import { cn } from "@/lib/cn";
 import { typeColor } from "./colors";
-import { type CardNode, type GroupNode, makeRows } from "./layout";
+import { type CardNode, type GroupNode, LINE, makeRows, placeSlots } from "./layout";
 
-const SLOT = 20;
-const TITLE = 30;
-
-const VALUE = 24;
-
-function slotTop(row: number): number {
-  return TITLE + 14 + row * SLOT;
-}
+/** Below this zoom no text can be read: cards are drawn as blocks, so that thousands of them stay smooth. */
+const READABLE = 0.3;
 
 function Slot({ slot, at, side, top }: { slot: CanvasSlot; at: number; side: "in" | "out"; top: number }) {
   return (
@@ -23,7 +17,6 @@ function Slot({ slot, at, side, top }: { slot: CanvasSlot; at: number; side: "in
       position={side === "in" ? Position.Left : Position.Right}
       isConnectable={false}
       title={`${slot.name}: ${slot.type}`}
-      data-quiet={slot.widget === true && slot.linked !== true}
       style={{ top, background: typeColor(slot.type) }}
       className="!size-2.5 !border-0"
     />
@@ -31,7 +24,7 @@ function Slot({ slot, at, side, top }: { slot: CanvasSlot; at: number; side: "in
 }
 
 function NodeValue({ name, text, linked }: { name: string; text: string; linked: boolean }) {
-  if (text.length > 60) {
+  if (text.length > LINE) {
     return (
       <div className="my-0.5 h-[120px] overflow-hidden rounded bg-background/70 px-1.5 whitespace-pre-wrap text-foreground/85">{text}</div>
     );
@@ -46,11 +39,11 @@ function NodeValue({ name, text, linked }: { name: string; text: string; linked:
 
 /** A node as ComfyUI draws it: its title, slots at the sides, then its values. */
 export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<CardNode>) {
-  const { node, pack, dimmed } = data;
+  const { node, pack, dimmed, linked } = data;
+  const far = useStore((state) => state.transform[2] < READABLE);
   const { sockets, values } = makeRows(node);
   const rows = Math.max(sockets.length, node.outputs.length);
-  const valueTop = (at: number) => slotTop(rows) + 2 + values.slice(0, at).reduce((sum, value) => sum + (value.text.length > 60 ? 124 : VALUE), 0);
-  const inputTop = (at: number) => (node.collapsed ? TITLE / 2 : sockets.includes(at) ? slotTop(sockets.indexOf(at)) : valueTop(values.findIndex((value) => value.input === at)));
+  const places = placeSlots(node);
   return (
     <div
       data-mode={node.mode}
@@ -67,17 +60,21 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
         className="flex h-[30px] shrink-0 items-center gap-1.5 border-b bg-muted px-2.5 font-medium"
         style={node.color === null ? undefined : { background: `color-mix(in srgb, ${node.color} 45%, var(--muted))` }}
       >
-        <span className="min-w-0 flex-1 truncate">{node.title}</span>
-        {node.subgraph !== null && <Layers2 className="size-3.5 text-muted-foreground" aria-label="a subgraph" />}
-        {pack !== null && <span className="max-w-[45%] truncate rounded bg-background/70 px-1 text-[10px] text-muted-foreground">{pack}</span>}
+        {!far && (
+          <>
+            <span className="min-w-0 flex-1 truncate">{node.title}</span>
+            {node.subgraph !== null && <Layers2 className="size-3.5 text-muted-foreground" aria-label="a subgraph" />}
+            {pack !== null && <span className="max-w-[45%] truncate rounded bg-background/70 px-1 text-[10px] text-muted-foreground">{pack}</span>}
+          </>
+        )}
       </div>
-      {node.inputs.map((slot, at) => (
-        <Slot key={at} slot={slot} at={at} side="in" top={inputTop(at)} />
-      ))}
-      {node.outputs.map((slot, at) => (
-        <Slot key={at} slot={slot} at={at} side="out" top={node.collapsed ? TITLE / 2 : slotTop(at)} />
-      ))}
-      {!node.collapsed && (
+      {node.inputs.map((slot, at) =>
+        linked.has(`in-${at}`) || (!far && sockets.includes(at)) ? <Slot key={at} slot={slot} at={at} side="in" top={places.inputs[at] ?? 0} /> : null,
+      )}
+      {node.outputs.map((slot, at) =>
+        linked.has(`out-${at}`) || !far ? <Slot key={at} slot={slot} at={at} side="out" top={places.outputs[at] ?? 0} /> : null,
+      )}
+      {!node.collapsed && !far && (
         <div className="min-h-0 flex-1 overflow-hidden px-3 pt-1 leading-[20px]">
           {Array.from({ length: rows }, (_, at) => (
             <div key={at} className="flex h-[20px] justify-between gap-3 text-muted-foreground">
