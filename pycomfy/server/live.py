@@ -14,12 +14,15 @@ from fastapi import WebSocket, WebSocketDisconnect
 from watchfiles import awatch
 
 from pycomfy.adapters.operations.folder import Position
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import NotFound, PycomfyError
 from pycomfy.services.operations.results import read_events
 from pycomfy.services.operations.runner import OperationRunner
 
 MAX_FOLLOWED = 50
 """Operations that one connection follows."""
+
+_PAUSE = 0.5
+"""Seconds until a state that could not be read is read again."""
 
 _DEBOUNCE, _STEP = 150, 50  # milliseconds
 
@@ -114,10 +117,16 @@ class _Connection:
             self.wake.clear()
             changed, self.changed = self.changed, set()
             for key in changed:
-                with contextlib.suppress(PycomfyError):
+                try:
                     entry = await asyncio.to_thread(self._runner.find, key)
-                    slim = entry.model_copy(update={"result": None})
-                    await self._socket.send_text(json.dumps({"operation": slim.model_dump(mode="json")}))
+                except NotFound:
+                    continue
+                except PycomfyError:  # such as a database that another program changes at this moment
+                    self.changed.add(key)
+                    asyncio.get_running_loop().call_later(_PAUSE, self.wake.set)
+                    continue
+                slim = entry.model_copy(update={"result": None})
+                await self._socket.send_text(json.dumps({"operation": slim.model_dump(mode="json")}))
             for key in tuple(self.followed):
                 await self._send_events(key)
 

@@ -1,14 +1,21 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { problemOf } from "@/api/client";
 import { connectLive } from "@/api/live";
 import { openSession } from "@/api/session";
 import { App, Locked } from "@/app";
 import "@/lib/theme";
 import "@/styles/index.css";
 
+/** A server that is busy or restarts answers soon; what it refuses, it refuses again. */
+function isWorthAnotherTry(failures: number, error: Error): boolean {
+  const { status } = problemOf(error);
+  return failures < 3 && (status === 0 || status === 409 || status >= 500);
+}
+
 const queries = new QueryClient({
-  defaultOptions: { queries: { staleTime: 15_000, retry: false, refetchOnWindowFocus: true } },
+  defaultOptions: { queries: { staleTime: 15_000, retry: isWorthAnotherTry, retryDelay: 500, refetchOnWindowFocus: true } },
 });
 
 async function start(): Promise<void> {

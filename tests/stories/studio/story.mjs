@@ -8,7 +8,7 @@ const { chromium } = require("playwright-core");
 
 const [url, pictures, file, program] = process.argv.slice(2);
 const address = new URL(url).origin;
-const LONG = 20 * 60 * 1000;
+const LONG = 6 * 60 * 1000;
 const say = (event, more = {}) => console.log(JSON.stringify({ event, ...more }));
 
 const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox"] });
@@ -70,7 +70,13 @@ await page.getByRole("list").filter({ hasText: /Fetch|Lock|Pin|Build|Read|Resolv
 await page.reload();
 const other = await open(wide, "dark");
 await other.goto(build);
-for (const one of [page, other]) await one.getByText("Manifest digest").waitFor({ timeout: LONG });
+say("building");
+for (const one of [page, other]) {
+  const seen = one.getByText("Manifest digest").waitFor({ timeout: LONG });
+  await seen.catch(async (error) => {
+    throw new Error(`${error.message}\n${await one.locator("main").innerText()}`);
+  });
+}
 const digests = await Promise.all([page, other].map((one) => one.locator("dd code").filter({ hasText: /^sha256:/ }).first().textContent()));
 const steps = await Promise.all([page, other].map((one) => one.locator("ol > li").allTextContents()));
 say("built", { digests, steps: steps[0], same: JSON.stringify(steps[0]) === JSON.stringify(steps[1]) });
