@@ -45,7 +45,12 @@ def test_a_step_that_raises_failed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_events_of_many_threads_are_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with JsonLines().step("Fetch", total=400) as task:
-        threads = [threading.Thread(target=lambda: [task.advance() for _ in range(100)]) for _ in range(4)]
+
+        def advance() -> None:
+            for _ in range(100):
+                task.advance()
+
+        threads = [threading.Thread(target=advance) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
