@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.image import dockerfile
-from benchmarks.image.example import BEFORE, NAME, SMALL, Example, change_pack
+from benchmarks.image.example import BEFORE, FIRST, SMALL, Example, change_pack
 from benchmarks.image.ours import Ours
 from benchmarks.image.place import Place, forget_pages, remove, timed
 from benchmarks.image.sources import Sources, fetch
@@ -160,7 +160,7 @@ def _rows_of_restore(bench: Bench, theirs: Theirs, cold: float) -> Iterator[Row]
     forget_pages()
 
     def restore() -> None:
-        assert ours.pycomfy("restore", f"{NAME}@1", "--offline", offline=True)["same"]
+        assert ours.pycomfy("restore", FIRST, "--offline", offline=True)["same"]
 
     restored = timed("pycomfy restore --offline", restore) + timed("pycomfy run --serve", ours.start)
     what = "restored offline into an empty store, and started until it is ready"
@@ -170,7 +170,7 @@ def _rows_of_restore(bench: Bench, theirs: Theirs, cold: float) -> Iterator[Row]
     place.run("nix-store", "--gc", "--option", "build-users-group", "")
 
     def load() -> None:
-        assert ours.pycomfy("load", f"{NAME}@1")["loaded"]
+        assert ours.pycomfy("load", FIRST)["loaded"]
 
     loaded = timed("pycomfy load", load)
     yield Row("loaded into an empty Podman: `pycomfy load`, which needs no other command", loaded)

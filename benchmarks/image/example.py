@@ -11,6 +11,9 @@ from pycomfy.core.lockfile.schema import Lock, parse_lock
 
 ROOT = Path(__file__).parents[2]
 NAME = "bench"
+FIRST = f"{NAME}@1"
+"""The version that is built first."""
+
 PACK = "hello-card"
 NODE = "HelloCard"
 """A node type of the pack: who answers with it has imported the pack."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image.example import NAME, Example, change_pack
+from benchmarks.image.example import FIRST, Example, change_pack
 from benchmarks.image.place import Place, timed
 
 PYCOMFY = Path(sys.executable).with_name("pycomfy")
@@ -38,8 +38,8 @@ class Ours:
         return built
 
     def start(self) -> None:
-        """Start a server of the newest version; it ends once it was ready."""
-        command = self.place.command(PYCOMFY, "run", NAME, "--serve", "--port", "0", "--json")
+        """Start a server of the first version; it ends once it was ready."""
+        command = self.place.command(PYCOMFY, "run", FIRST, "--serve", "--port", "0", "--json")
         with _started(command, self.place) as process:
             assert process.stdout is not None
             lines = iter(process.stdout.readline, "")
