@@ -16,6 +16,7 @@ for name in libpod pycomfy; do
     mount --bind "$0/run/$name" "/run/$name"
 done
 mount --bind "$0/nix" /nix
+mount --bind "$0/tmp" /var/tmp
 exec "$@"
 """
 
@@ -29,12 +30,13 @@ runroot = "{0}/run/containers"
 
 @dataclass(frozen=True)
 class Place:
-    """`folder` is its disk: `nix` is mounted over /nix, `home` is the user's, `engine` has what Podman stores."""
+    """`folder` is its disk: `nix` is mounted over /nix, `home` is the user's, `engine` has what Podman stores,
+    and `tmp`, over /var/tmp, the copies that it makes before."""
 
     folder: Path
 
     def __post_init__(self) -> None:
-        for name in ("nix", "home", "run"):
+        for name in ("nix", "home", "run", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "storage.conf").write_text(_STORAGE.format(self.folder))
 
