@@ -5,8 +5,8 @@ Buildah, with `uv pip install`, and started by Podman until ComfyUI answers, wit
 when everything is fetched: from the same wheels, and from the same Debian root, which is the Dockerfile's base image.
 Both compile bytecode; pycomfy does not in folders `tests`, a quarter of that work.
 
-Needs 22 GB of disk below TMPDIR (36 GB for `pycomfy load`, a row that is left out otherwise), to be root, and a Nix that does not lie in /nix itself, as Debian's.
-`python -m benchmarks.bench_image` prints the table and writes no file.
+Needs 22 GB of disk below TMPDIR, 36 GB for the row of `pycomfy load`, which is left out otherwise; to be root; and a
+Nix that does not lie in /nix itself, as Debian's. `python -m benchmarks.bench_image` prints the table alone.
 """
 
 import shutil
@@ -25,6 +25,7 @@ from benchmarks.image.ours import Ours
 from benchmarks.image.place import Place, forget_pages, remove, timed
 from benchmarks.image.sources import Sources, fetch
 from benchmarks.table import Row, machine, render
+from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.core.lockfile.schema import Lock
 
 NEEDS = 22e9
@@ -173,9 +174,8 @@ def _rows_of_restore(bench: Bench, theirs: Theirs, cold: float) -> Iterator[Row]
     remove(place.data / "archive")
     place.run("nix-store", "--gc", "--option", "build-users-group", "")
     if (free := shutil.disk_usage(place.folder).free) < NEEDS_TO_LOAD:
-        print(
-            f"left out: pycomfy load; {free / 1e9:.0f} GB are free, it needs {NEEDS_TO_LOAD / 1e9:.0f}", file=sys.stderr
-        )
+        what = f"{free / 1e9:.0f} GB are free, it needs {NEEDS_TO_LOAD / 1e9:.0f}"
+        print(f"left out: pycomfy load; {what}", file=sys.stderr)
         return
 
     def load() -> None:
@@ -190,7 +190,8 @@ def _rows_of_restore(bench: Bench, theirs: Theirs, cold: float) -> Iterator[Row]
 def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="pycomfy-bench-"))
     try:
-        yield folder
+        with signals_as_exceptions():
+            yield folder
     finally:
         remove(folder)
 
