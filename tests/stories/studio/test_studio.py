@@ -85,7 +85,7 @@ def test_a_workflow_is_dropped_the_example_is_built_and_every_screen_is_seen(
     assert (said["dropped"]["alerted"], said["dropped"]["images"]) == (False, 0)
     assert said["example"]["nodes"] == 5
     # Both browsers saw the same, one of them loaded again in the middle; and it is what the command line says.
-    assert said["built"]["same"] and any("Start ComfyUI" in step for step in said["built"]["steps"])
+    assert said["built"]["same"] and any("Build layers" in step for step in said["built"]["steps"])
     (newest, *_) = demo.pycomfy("log", said["example"]["name"])
     assert said["built"]["digests"] == [newest["manifest_digest"]] * 2
     # No error in the console, no request to another host, nothing wider than its window.
