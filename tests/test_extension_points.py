@@ -20,7 +20,8 @@ from pycomfy.errors import BadConfig, BadLock, PycomfyError
 from pycomfy.services.archive import archive
 from pycomfy.services.archive.bundle_export import export_bundle
 from pycomfy.services.archive.bundle_import import import_bundle
-from pycomfy.services.realise import Project, host_platform, supply
+from pycomfy.services.project import Project, host_platform
+from pycomfy.services.supply import supply
 from pycomfy.services.workspace import Workspace
 from tests.support.cli_projects import CARD, Place
 from tests.support.hash_dir_source import HashDirAdapter, HashDirSource, add_to_mirror

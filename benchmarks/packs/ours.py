@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.packs.outcome import Outcome
 from benchmarks.packs.served import Pack
 from pycomfy.services.lock_request import read_lock
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.verification import read_cached_definitions
 from pycomfy.services.workspace import Workspace
 

@@ -44,6 +44,9 @@ def build(
     archive: Annotated[
         bool, typer.Option("--archive/--no-archive", help="Keep a copy of every source in the archive.")
     ] = True,
+    keep_sources: Annotated[
+        bool, typer.Option("--keep-sources", help="Keep archived wheels in the Nix store, too: twice the disk.")
+    ] = False,
     jobs: Jobs = 0,
     sandbox: Sandbox = True,
     dry: DryRun = False,
@@ -70,6 +73,7 @@ def build(
         object_info=object_info,
         message=message,
         archive=archive,
+        keep_sources=keep_sources,
     )
     opened = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine)
     with maybe_dry(opened, dry=dry, fetches=True) as workspace:

@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.io.credentials import has_login
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.io.tree_tar import pack_tree
 from pycomfy.adapters.nix.store import add_tree, valid_paths
 from pycomfy.core.lockfile.schema import Lock, Wheel
 from pycomfy.core.nix.project import SOURCES
-from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import TreeSource
-from pycomfy.services.realise import take_or_make_tree
+from pycomfy.services.supply import take_or_make_tree, wheel_output
 from pycomfy.services.workspace import Workspace
 
 MAX_BYTES = 64 << 20
@@ -38,9 +38,9 @@ def carry_sources(workspace: Workspace, lock: Lock, base: Path) -> dict[str, byt
     packed = {f"{SOURCES}{name}.tar": pack_tree(tree, MAX_BYTES) for name, tree in trees.items()}
     files = {path: data for path, data in packed.items() if data is not None}
     for wheel in _local_wheels(lock):
-        file = _find_wheel(workspace, wheel, base)
-        if file is not None and file.stat().st_size <= MAX_BYTES:
-            files[f"{SOURCES}{wheel.filename}"] = file.read_bytes()
+        data = _read_wheel(workspace, wheel, base)
+        if data is not None:
+            files[f"{SOURCES}{wheel.filename}"] = data
     return files
 
 
@@ -63,12 +63,21 @@ def _local_wheels(lock: Lock) -> Iterator[Wheel]:
             yield from (w for w in (wheel, *(wheel.built.requires if wheel.built else ())) if w.is_local)
 
 
-def _find_wheel(workspace: Workspace, wheel: Wheel, base: Path) -> Path | None:
-    path = FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path
-    if valid_paths(workspace.nix, [path]):
-        return workspace.nix.local_path(path)
+def _read_wheel(workspace: Workspace, wheel: Wheel, base: Path) -> bytes | None:
+    """Return a local wheel, wherever it is; None where it is gone, or too large to travel."""
+    output, archive = wheel_output(wheel), workspace.archive
     file = base / wheel.url
-    return file if file.is_file() else None
+    if valid_paths(workspace.nix, [output.path]):
+        file = workspace.nix.local_path(output.path)
+    elif archive.has(output) and archive.size_of(output) <= 2 * MAX_BYTES:
+        with scratch_folder() as folder:
+            archive.take(output, folder / "wheel")
+            return _read_small(folder / "wheel")
+    return _read_small(file) if file.is_file() else None
+
+
+def _read_small(file: Path) -> bytes | None:
+    return file.read_bytes() if file.stat().st_size <= MAX_BYTES else None
 
 
 def _differs_in_archives(tree: Path) -> bool:

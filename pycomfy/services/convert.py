@@ -23,7 +23,7 @@ from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.services.editor import Editor, EditorWorkflow
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import ask_image, provide_recorded
 from pycomfy.services.versions.lookup import find_image, layout_of

@@ -8,7 +8,8 @@ from pycomfy.adapters.containers.load import find_loaded, image_tag, load
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.services.realise import Project, project_folder, realise, realise_tars
+from pycomfy.services.project import Project, project_folder
+from pycomfy.services.realise import realise_tars
 from pycomfy.services.results import Result
 from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.versions.recorded_version import find_recorded_version
@@ -69,7 +70,6 @@ def make_whole_layout(workspace: Workspace, reference: str, platform: PlatformNa
     log = workspace.log_file(f"load-{version.label}")
     with project_folder(workspace, version.files) as folder:
         project = Project(folder, version.lock, record.platform, folder)
-        realise(workspace, project, log=log)
         made = workspace.nix.local_path(str(realise_tars(workspace, project, log=log)))
     return WholeLayout(
         name=record.name,

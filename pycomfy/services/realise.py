@@ -1,242 +1,151 @@
 """Build a project in a Nix store: supply what Nix cannot fetch, let it fetch the rest, and build the image."""
 
-import contextlib
 import dataclasses
-import platform as machine
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.debian.rootfs import make_root
-from pycomfy.adapters.io.atomic_files import write_folder
-from pycomfy.adapters.io.credentials import has_login
-from pycomfy.adapters.io.download import File, fetch_all, is_kept
-from pycomfy.adapters.io.temp_dirs import temporary_folder
-from pycomfy.adapters.nix.build import BuildPlan, BuildTarget, evaluate, missing_paths
+from pycomfy.adapters.io.concurrency import flatten_errors
+from pycomfy.adapters.nix.build import BuildPlan, evaluate, missing_paths
 from pycomfy.adapters.nix.build import build as nix_build
 from pycomfy.adapters.nix.internal_json import DISTRUST, Event, derivation_name
-from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
-from pycomfy.adapters.sources.pin import write_tree_of
-from pycomfy.core.lockfile.platforms import PlatformName, find_platform
-from pycomfy.core.lockfile.schema import Lock, Root, Wheel
+from pycomfy.adapters.nix.store import add_file, valid_paths
+from pycomfy.core.lockfile.schema import Root, Wheel
 from pycomfy.core.nix.derivation import find_reaching_out
-from pycomfy.core.nix.lock_outputs import deb_requisite, list_requisites, package_requisites
-from pycomfy.core.nix.store_path import FixedOutput
-from pycomfy.core.python.build_recipe import source_name
-from pycomfy.core.sources.lock_source import FileSource, TreeSource
-from pycomfy.errors import BadLock, BuildFailed, HashMismatch, MissingTool, NotFound, Placeholder, raise_all, suggest
+from pycomfy.core.nix.lock_outputs import Requisite, deb_requisite, list_requisites, package_requisites
+from pycomfy.errors import BuildFailed, HashMismatch, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.progress import Task
+from pycomfy.services.archive.archived_sources import copy_from_archive
+from pycomfy.services.project import Project, check_locked, host_platform
+from pycomfy.services.supply import supply
 from pycomfy.services.workspace import Workspace
 
 _FETCH_JOBS = 8  # downloads at a time
 _MAX_PROBLEMS = 20  # in one error
-
-
-@dataclass(frozen=True)
-class Project:
-    """An emitted project. Relative paths and URLs in its lock are below `base`. If `offline`, nothing is fetched."""
-
-    folder: Path
-    lock: Lock
-    platform: PlatformName
-    base: Path
-    offline: bool = False
-
-    def target(self, attribute: str) -> BuildTarget:
-        """Return an attribute of the project, as Nix gets it."""
-        return BuildTarget(self.folder, attribute, self.platform)
+_TRIES = 3  # to build, where sources are removed meanwhile
 
 
 @dataclass(frozen=True)
 class RealisedImage:
     """`oci` is the store path of the image's layout, whose layers are folders; `built` are the names of the layers that
-    were not there before."""
+    were not there before, `taken` the store paths of sources that were copied from the archive for them."""
 
     oci: Path
     built: frozenset[str]
-
-
-def host_platform() -> PlatformName:
-    """Return the platform of this machine. Raises `MissingTool` on one that cannot build images."""
-    name = machine.machine()
-    platform = find_platform(name)
-    if machine.system() != "Linux" or platform is None:
-        raise MissingTool(
-            f"images are built on Linux (x86_64, aarch64), not on {machine.system()} {name}",
-            where="this machine",
-            fix="use a Linux machine or a Linux virtual machine",
-        )
-    return platform
-
-
-@contextlib.contextmanager
-def project_folder(workspace: Workspace, files: Mapping[str, bytes]) -> Iterator[Path]:
-    """Write the files of a project to a folder of their own, which is removed when the block ends."""
-    with temporary_folder(workspace.paths.cache / "projects", "project-") as parent:
-        folder = parent / "project"
-        write_folder(folder, files)
-        yield folder
+    taken: frozenset[str] = frozenset()
 
 
 def realise(
-    workspace: Workspace, project: Project, *, log: Path, title: str = "Build layers", rebuild: bool = False
+    workspace: Workspace,
+    project: Project,
+    *,
+    log: Path,
+    title: str = "Build layers",
+    rebuild: bool = False,
+    complete: bool = False,
 ) -> RealisedImage:
     """Build the project's image; `title` is that of the step. With `rebuild` no layer is taken from a binary cache of
     the user's; an offline project takes nothing from them. Raises what `nix.build.build` and `nix.store.add_tree`
     raise.
 
+    The sources of layers that are missing are put into the Nix store, from the archive if it has them. With `complete`
+    those that the archive lacks are fetched, too, whether a layer needs them or not.
+
     The project's Nix code may be anybody's. What it wants to be run is looked at before: it runs in the sandbox without
     a network, and Nix fetches what the lock pins and nothing else.
     """
+    check_locked(project.lock, project.platform)
     alone = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, user_caches=False))
     workspace = alone if project.offline else workspace
-    supply(workspace, project)
-    sources, image = (evaluate(workspace.nix, project.target(name)) for name in ("sources", "layout"))
-    _build_wheels(workspace, project, sources, log)
-    _fetch(workspace, project, sources, log)
-    return _build(alone if rebuild else workspace, project, image, log, title)
+    image = evaluate(workspace.nix, project.target("layout"))
+    return _realise(alone if rebuild else workspace, project, image, _Build(log, title, complete))
 
 
 def realise_tars(workspace: Workspace, project: Project, *, log: Path) -> Path:
-    """Build the image's whole OCI layout, with the tars of its layers, and return its store path. What `realise` built
-    of the project has to be there. Raises as it."""
+    """Build the image's whole OCI layout, with the tars of its layers, and return its store path. Raises as
+    `realise`."""
     plan = evaluate(workspace.nix, project.target("oci"))
-    paths = missing_paths(workspace.nix, plan)
-    _check(project, plan, paths)
-    with operation.step("Make the layers' tars", total=len(paths) or None) as task:
-        return Path(nix_build(workspace.nix, plan, log, lambda e: task.advance() if e.kind == "built" else None)[0])
+    return _realise(workspace, project, plan, _Build(log, "Make the layers' tars")).oci
 
 
-def check_locked(lock: Lock, platform: PlatformName) -> None:
-    """Raise `BadLock` if the lock lacks the platform of the image, or of the machine that builds it."""
-    needed = tuple(dict.fromkeys((host_platform(), platform)))
-    for one in needed:
-        if one not in lock.platforms:
-            raise BadLock(
-                f"{one} is not locked; the machine that builds needs its own platform in the lock too",
-                where="pycomfy.lock",
-                fix=suggest("lock", platform=needed),
-            )
+@dataclass(frozen=True)
+class _Build:
+    """How something is built; see `realise`."""
+
+    log: Path
+    title: str
+    complete: bool = False
 
 
-def supply(workspace: Workspace, project: Project) -> None:
-    """Add to the store what Nix cannot fetch, or takes longer to make: root filesystems, git trees, local folders and
-    local wheels. Each is checked by its hash; what is there already costs nothing. Trees that are archived are taken
-    from there: the folder or repository that they came from may be gone."""
-    lock = project.lock
-    check_locked(lock, project.platform)
-    for platform in dict.fromkeys((host_platform(), project.platform)):
-        root = lock.platforms[platform].root
-        name = f"debian-root-{platform.removeprefix('linux/')}"
-        add_tree(workspace.nix, name, root.tree, partial(_make_root, workspace, root, platform))
-    for name, source in lock.sources.items():
-        if isinstance(source, TreeSource):
-            make = partial(take_or_make_tree, workspace, source, project.base)
-            add_tree(workspace.nix, name, source.tree, make)
-    _supply_build_inputs(workspace, project)
-    _supply_files(workspace, project)
-
-
-def _supply_files(workspace: Workspace, project: Project) -> None:
-    """Add the files that Nix cannot fetch: wheels of a local folder, and whatever is behind a login."""
-    wheels = project.lock.platforms[project.platform].every_wheel
-    inputs = (tool for w in wheels if w.built is not None for tool in w.built.requires)
-    every_wheel = [*wheels, *inputs]
-    for wheel in every_wheel:
-        if wheel.is_local:
-            _add_local_wheel(workspace, wheel, project.base / wheel.url)
-    files = [
-        File(w.url, w.sha256, w.filename, w.size or None) for w in every_wheel if not w.is_local and w.built is None
-    ]
-    files += [
-        File(s.url, s.sha256, s.name, s.download_size)
-        for s in project.lock.sources.values()
-        if isinstance(s, FileSource)
-    ]
-    guarded = {
-        FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
-        for file in files
-        if is_kept(file.sha256, workspace.paths.cache) or has_login(file.url, workspace.environment)
-    }
-    present = set(valid_paths(workspace.nix, list(guarded)))
-    missing = [file for path, file in guarded.items() if path not in present]
-    fetched = fetch_all(missing, cache=workspace.paths.cache, title="Fetch files behind a login")
-    for file, path in zip(missing, fetched, strict=True):
+def _realise(workspace: Workspace, project: Project, plan: BuildPlan, how: _Build) -> RealisedImage:
+    taken: set[str] = set()
+    for left in reversed(range(_TRIES)):
+        needed = _find_needed(workspace, project, plan, complete=how.complete)
         try:
-            add_file(workspace.nix, file.name, file.sha256, path)
-        except HashMismatch:
-            # The cached file may be damaged; it can be fetched again.
-            path.unlink()
-            add_file(workspace.nix, file.name, file.sha256, fetch_all([file], cache=workspace.paths.cache)[0])
+            taken |= _take_archived(workspace, needed)
+            supply(workspace, project, {r.path for r in needed})
+            _build_wheels(workspace, project, _choose(plan, needed), how.log)
+            _fetch(workspace, project, _choose(plan, needed), how.log)
+            return dataclasses.replace(_build(workspace, project, plan, how), taken=frozenset(taken))
+        except PycomfyError:
+            # Whoever archived a source just now, or collects garbage, may have removed it before it was used.
+            there = valid_paths(workspace.nix, [r.path for r in needed])
+            lost = [r for r in needed if r.path not in there and workspace.archive.has(r.output)]
+            if not lost or not left:
+                raise
+            operation.report(f"note: {lost[0].title} was removed from the Nix store meanwhile: it is taken again")
+    raise AssertionError
 
 
-def _add_local_wheel(workspace: Workspace, wheel: Wheel, file: Path) -> None:
-    """Add a wheel of a local folder; from the archive if it is gone from there."""
-    output = FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False)
-    if file.is_file() or valid_paths(workspace.nix, [output.path]) or not workspace.archive.has(output):
-        add_file(workspace.nix, wheel.filename, wheel.sha256, file)
-        return
-    with temporary_folder(workspace.paths.cache / "projects", "wheel-") as folder:
-        workspace.archive.take(output, folder / wheel.filename)
-        add_file(workspace.nix, wheel.filename, wheel.sha256, folder / wheel.filename)
+def _find_needed(workspace: Workspace, project: Project, plan: BuildPlan, *, complete: bool) -> list[Requisite]:
+    """Return the requisites that the missing steps of a plan begin with; with `complete` also those that are to be
+    archived, and are in neither the archive nor the Nix store."""
+    requisites = {r.path: r for r in list_requisites(project.lock, {project.platform}, host_platform())}
+    needed: set[str] = set()
+    missing = set(missing_paths(workspace.nix, plan))
+    todo = missing.intersection(plan.tops)
+    seen = set(todo)
+    while todo:
+        step = plan.derivations[todo.pop()]
+        if own := requisites.keys() & step.outputs:
+            needed |= own
+            continue
+        more = missing.intersection(step.inputs) - seen
+        seen |= more
+        todo |= more
+    archive = workspace.archive
+    if complete:
+        packages = [deb_requisite(root, package) for root in _list_roots(project) for package in root.packages]
+        roots = all(archive.has(package.output) for package in packages)
+        kept = (r for r in requisites.values() if not r.build_only and not (roots and r.role == "debian"))
+        needed |= {r.path for r in kept if not archive.has(r.output)}
+    there = set(valid_paths(workspace.nix, list(needed)))
+    for made in [requisites[path] for path in needed - there if not archive.has(requisites[path].output)]:
+        needed |= requisites.keys() & made.built_from
+    return [requisite for path, requisite in requisites.items() if path in needed]
 
 
-def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
-    """Add what wheels are built from and Nix cannot make: the trees of git repositories, root filesystems with
-    compilers. Wheels that are in the store already need none of it, nor do those of this machine's platform alone."""
-    needed = {requisite.path for requisite in package_requisites(project.lock, project.platform)}
-    for platform in dict.fromkeys((host_platform(), project.platform)):
-        pins = project.lock.platforms[platform]
-        built = {
-            need.path: wheel.built
-            for need, wheel in zip(package_requisites(project.lock, platform), pins.wheels, strict=True)
-            if need.path in needed
-        }
-        present = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
-        for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in present):
-            source = recipe.source
-            if isinstance(source, TreeSource):
-                make = partial(take_or_make_tree, workspace, source, project.base)
-                add_tree(workspace.nix, source_name(source), source.tree, make)
-            if recipe.compiler and pins.compilers is not None:
-                name = f"debian-compilers-{platform.removeprefix('linux/')}"
-                make = partial(_make_root, workspace, pins.compilers, platform)
-                add_tree(workspace.nix, name, pins.compilers.tree, make)
+def _list_roots(project: Project) -> list[Root]:
+    return [project.lock.platforms[platform].root for platform in {host_platform(), project.platform}]
 
 
-def _make_root(workspace: Workspace, root: Root, platform: PlatformName, out: Path) -> None:
-    """Make the folder `out` a root filesystem. Packages that are archived are taken from there."""
-    archive, cache = workspace.archive, workspace.paths.cache
-    with temporary_folder(cache / "projects", "packages-") as folder:
-        taken: dict[str, Path] = {}
-        for package in root.packages:
-            output, file = deb_requisite(root, package).output, folder / package.sha256
-            if is_kept(package.sha256, cache) or not archive.has(output):
-                continue
-            try:
-                archive.take(output, file)
-                taken[package.sha256] = file
-            except HashMismatch as e:
-                operation.report(f"note: {e.what}: fetched instead")
-        make_root(root, platform, out, workspace.paths, taken)
-
-
-def take_or_make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
-    """Make the folder `out` the tree of `source`: from the archive, or from where it comes from."""
-    output = source.fixed_output(out.name)
+def _take_archived(workspace: Workspace, needed: Iterable[Requisite]) -> frozenset[str]:
+    """Put into the Nix store what of `needed` the archive has, but for trees, which `supply` takes."""
     try:
-        if workspace.archive.find(output) is not None:
-            workspace.archive.take(output, out)
-            return
+        return copy_from_archive(workspace, [r for r in needed if not r.output.recursive])
     except HashMismatch as e:
-        operation.report(f"note: {e.what}: made from its source instead")
-    _make_tree(workspace, source, base, out)
+        for problem in flatten_errors(e):
+            operation.report(f"note: {problem.what}: made or fetched from its source instead")
+        return frozenset()
 
 
-def _make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
-    write_tree_of(source, base, out, workspace.paths)
+def _choose(plan: BuildPlan, needed: Iterable[Requisite]) -> BuildPlan:
+    """Return the part of the plan that makes those requisites."""
+    paths = {r.path for r in needed}
+    return BuildPlan(
+        tuple(top for top, d in plan.derivations.items() if paths.intersection(d.outputs)), plan.derivations
+    )
 
 
 def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -> None:
@@ -251,7 +160,8 @@ def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: 
         )
         if wheel.built is not None
     }
-    planned = {output: d for d in plan.derivations.values() for output in d.outputs if output in wheels}
+    steps = [plan.derivations[top] for top in plan.tops]
+    planned = {output: step for step in steps for output in step.outputs if output in wheels}
     present = set(valid_paths(workspace.nix, list(planned)))
     for path, derivation in planned.items():
         if path in present:
@@ -292,7 +202,7 @@ def _check(project: Project, plan: BuildPlan, missing: Iterable[str]) -> None:
 
 
 def _fetch(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -> None:
-    paths = missing_paths(workspace.nix, plan)
+    paths = missing_paths(workspace.nix, plan) if plan.tops else []
     _check(project, plan, paths)
     missing = {derivation_name(path) for path in paths}
     needed = {w.filename: w for w in project.lock.platforms[project.platform].every_wheel}
@@ -306,13 +216,13 @@ def _fetch(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -
         nix_build(jobs, plan, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
 
 
-def _build(workspace: Workspace, project: Project, plan: BuildPlan, log: Path, title: str) -> RealisedImage:
+def _build(workspace: Workspace, project: Project, plan: BuildPlan, how: _Build) -> RealisedImage:
     paths = missing_paths(workspace.nix, plan)
     _check(project, plan, paths)
     missing = [derivation_name(path) for path in paths]
     layers = [name for name in missing if name.startswith("layer-")]
-    with operation.step(title, total=len(layers) or None) as task:
-        made = nix_build(workspace.nix, plan, log, _LayerProgress(task))
+    with operation.step(how.title, total=len(layers) or None) as task:
+        made = nix_build(workspace.nix, plan, how.log, _LayerProgress(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
     return RealisedImage(Path(made[0]), frozenset(layer_name(name) for name in layers))
 

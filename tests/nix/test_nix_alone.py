@@ -33,7 +33,8 @@ from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.carried import carry_sources
-from pycomfy.services.realise import Project, host_platform, project_folder, realise
+from pycomfy.services.project import Project, host_platform, project_folder
+from pycomfy.services.realise import realise
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import run_cut_off
 from tests.support.data_folders import new_paths, share_downloads

@@ -17,7 +17,9 @@ from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource
-from pycomfy.services.realise import Project, host_platform, realise, supply
+from pycomfy.services.project import Project, host_platform
+from pycomfy.services.realise import realise
+from pycomfy.services.supply import supply
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
 from tests.support.nix_projects import Workshop, layer_named

@@ -10,7 +10,8 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import PycomfyError
-from pycomfy.services.realise import Project, realise
+from pycomfy.services.project import Project
+from pycomfy.services.realise import realise
 from pycomfy.services.workspace import Workspace
 from tests.support.nix_projects import Workshop, bucket_of, built, requisites
 

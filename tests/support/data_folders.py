@@ -16,7 +16,7 @@ from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.archive.archive import fill_version
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.workspace import Workspace
 from tests.support.moments import NOW

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,9 @@ from pycomfy.adapters.nix.internal_json import no_space_in_store
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError, suggest
+
+_REFUSED = re.compile(r"annot delete path '([^']+)'")
+_MAX_REFUSED = 50
 
 
 def fixed_path(settings: NixSettings, name: str, tree: TreeHash) -> str:
@@ -82,6 +86,23 @@ def add_gc_root(settings: NixSettings, path: str, link: Path) -> None:
     """Make `link` a link to `path`, so that the garbage collector keeps it."""
     link.parent.mkdir(parents=True, exist_ok=True)
     _query(settings, "--realise", path, "--add-root", link, "--indirect")
+
+
+def delete_paths(settings: NixSettings, paths: Sequence[str]) -> list[str]:
+    """Delete those of `paths` that nothing needs, and return which these were. What a root of the garbage collector or
+    another path needs, or a process of Nix's that runs, stays."""
+    left = list(paths)
+    # Nix deletes one after the other, and ends at the first that it refuses.
+    for _ in range(_MAX_REFUSED):
+        result = settings.run("nix-store", "--delete", *left)
+        refused = _REFUSED.search(result.stderr.decode(errors="replace"))
+        if result.returncode == 0 or refused is None or refused[1] not in left:
+            break
+        left.remove(refused[1])
+        if not left:
+            break
+    still = set(valid_paths(settings, paths))
+    return [path for path in paths if path not in still]
 
 
 def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:

@@ -16,7 +16,7 @@ from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadLock, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.archive.completeness import SourceEntry
 from pycomfy.services.archive.fill import fill_requisites
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace

@@ -10,7 +10,7 @@ from pycomfy.adapters.versions.repository import Report
 from pycomfy.core.nix.bootstrap import Bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisites
 from pycomfy.core.nix.store_path import FixedOutput
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.workspace import Workspace
 
 

@@ -15,7 +15,7 @@ from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.nix.bootstrap import Bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, program_requisite
 from pycomfy.core.nix.project import carried_path
-from pycomfy.errors import HashMismatch, NetworkError
+from pycomfy.errors import HashMismatch, NetworkError, NotFound, suggest
 from pycomfy.services.archive.completeness import SourceEntry
 from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
@@ -124,7 +124,15 @@ def _is_there(paths: Iterable[str], lacking: Collection[str], found: Collection[
 def add_files(archive: Archive, found: Sequence[tuple[Requisite, Path]], what: str) -> list[int]:
     """Put in the files and trees at these paths; return the size of each that was missing. Raises as
     `fill_requisites`."""
-    sizes = [_size(path) for _, path in found]
+    try:
+        return _add_all(archive, found, what)
+    except FileNotFoundError as e:  # another one's build archived it in a data folder of its own, and removed it
+        fix = suggest("archive fill", "once it was fetched again")
+        raise NotFound("it was removed from the Nix store meanwhile", where=str(e.filename), fix=fix) from e
+
+
+def _add_all(archive: Archive, found: Sequence[tuple[Requisite, Path]], what: str) -> list[int]:
+    sizes = [0 if archive.has(requisite.output) else _size(path) for requisite, path in found]
     if not found:
         return []
     _check_space(operation.original(archive.folder), sum(sizes))

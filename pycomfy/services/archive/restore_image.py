@@ -13,10 +13,12 @@ from pycomfy.core.nix.bootstrap import find_bootstrap
 from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.errors import BadLock, HashMismatch, suggest
 from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.archived_sources import drop_archived, filter_files, find_kept_twice
 from pycomfy.services.archive.fill import archive_carried
 from pycomfy.services.archive.restore_request import RestoreRequest
-from pycomfy.services.archive.restore_sources import copy_from_archive, find_sources, report_missing_models
-from pycomfy.services.realise import Project, RealisedImage, host_platform, project_folder, realise
+from pycomfy.services.archive.restore_sources import find_sources, report_missing_models
+from pycomfy.services.project import Project, host_platform, project_folder
+from pycomfy.services.realise import RealisedImage, realise
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.versions.version_result import VersionResult
@@ -70,8 +72,8 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
             requisites = _list_requisites(recorded, platform)
             archive_carried(workspace, recorded.files, requisites)
             find_sources(workspace, requisites, request)
-            copy_from_archive(workspace, requisites)
             made = realise(workspace, project, log=log)
+            drop_archived(workspace, find_kept_twice(workspace, filter_files(requisites)), made.taken)
     image = read_layout(workspace.nix.local_path(str(made.oci)))
     before = recorded.images.get(platform)
     if before is not None and before.manifest_digest != image.manifest_digest:

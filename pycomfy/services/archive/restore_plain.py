@@ -17,6 +17,7 @@ from pycomfy.core.nix.lock_outputs import Requisite, package_requisites, source_
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadInput, BadLock, PycomfyError, raise_all, suggest
 from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.archived_sources import batches
 from pycomfy.services.archive.fill import archive_carried
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.archive.restore_sources import (
@@ -27,8 +28,7 @@ from pycomfy.services.archive.restore_sources import (
     report_missing_models,
 )
 from pycomfy.services.archive.source_provider import SourceProvider, open_source_provider, write_source
-from pycomfy.services.archive.sync import batches
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.results import Result
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.workspace import Workspace

@@ -1,12 +1,9 @@
-"""Find the sources that a version is restored from, and put them into the Nix store."""
+"""Find the sources that a version is restored from."""
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.nix.binary_cache import copy_in, folder_url
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, model_requisite
@@ -22,7 +19,7 @@ from pycomfy.errors import (
     suggest_retry,
 )
 from pycomfy.services.archive.restore_request import RestoreRequest
-from pycomfy.services.archive.sync import batches, pull_requisites
+from pycomfy.services.archive.sync import pull_requisites
 from pycomfy.services.versions.recorded_version import RecordedVersion
 from pycomfy.services.workspace import Workspace
 
@@ -81,28 +78,6 @@ def missing_source_error(requisite: Requisite, reference: str, *fixes: Fix) -> P
         where=f"{reference}; it came from {requisite.origin}",
         fix=(*fixes, suggest("archive pull", "from an archive that has it", url=Placeholder("URL"))),
     )
-
-
-def copy_from_archive(workspace: Workspace, requisites: Iterable[Requisite]) -> int:
-    """Put into the Nix store what it lacks and the archive has; return how many paths. Nix checks every byte. What root
-    filesystems are made of is not needed there: pycomfy unpacks it from where it is."""
-    all_, archive = [r for r in requisites if r.role != "package"], workspace.archive
-    here = set(valid_paths(workspace.nix, [r.path for r in all_]))
-    found = [r for r in all_ if r.path not in here and archive.has(r.output)]
-    if not found:
-        return 0
-    sizes = [archive.size_of(r.output) for r in found]
-    with operation.step("Take sources from the archive", total=sum(sizes), unit="bytes") as task:
-        with folder_url(archive.folder) as url:
-
-            def copy(batch: list[int]) -> None:
-                copy_in(workspace.nix, url, [found[i].path for i in batch])
-                task.advance(sum(sizes[i] for i in batch))
-
-            # One Nix hashes one path after the other; several use every core, and one disk well.
-            run_concurrently({str(number): partial(copy, batch) for number, batch in enumerate(batches(sizes))})
-        task.note(f"{len(found)} of {len(all_)}")
-    return len(found)
 
 
 def report_missing_models(workspace: Workspace, version: RecordedVersion) -> tuple[ModelFile, ...]:

@@ -10,13 +10,13 @@ from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.nix.binary_cache import copy_between, find_valid, folder_url, parse_store_url, uncompressed
 from pycomfy.core.nix.lock_outputs import Requisite
 from pycomfy.errors import ErrorGroup, NotFound, raise_all
+from pycomfy.services.archive.archived_sources import batches
 from pycomfy.services.archive.completeness import MissingSource, list_missing, list_outputs, list_version_requisites
 from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
 
 _PULL_JOBS = 4
 _MAX_ERRORS = 20  # reported of one pull
-_PUSH_BYTES = 512 << 20  # for one `nix copy`, so that progress shows and an interruption loses little
 
 
 class ArchivePushResult(Result):
@@ -94,16 +94,3 @@ def pull_requisites(workspace: Workspace, url: str, requisites: Sequence[Requisi
         except ErrorGroup as e:
             raise_all(e.problems[:_MAX_ERRORS])
     return tuple(r for r in requisites if r in absent)
-
-
-def batches(sizes: Sequence[int], most: int = _PUSH_BYTES) -> list[list[int]]:
-    """Split the indices of `sizes` into groups of at most `most` bytes; a larger one is a group of its own."""
-    groups: list[list[int]] = [[]]
-    size = 0
-    for i, amount in enumerate(sizes):
-        if groups[-1] and size + amount > most:
-            groups.append([])
-            size = 0
-        groups[-1].append(i)
-        size += amount
-    return [group for group in groups if group]

@@ -21,9 +21,11 @@ from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import PycomfyError
+from pycomfy.services.archive.archived_sources import copy_from_archive
 from pycomfy.services.archive.fill import archive_carried
-from pycomfy.services.archive.restore_sources import copy_from_archive, missing_sources
-from pycomfy.services.realise import Project, host_platform, project_folder, realise
+from pycomfy.services.archive.restore_sources import missing_sources
+from pycomfy.services.project import Project, host_platform, project_folder
+from pycomfy.services.realise import realise
 from pycomfy.services.results import Result
 from pycomfy.services.versions.lookup import find_image, read_project
 from pycomfy.services.versions.recorded_version import list_built

@@ -32,13 +32,14 @@ from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
 from pycomfy.services.build.prover import Prover
-from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
+from pycomfy.services.build.record import FinishedBuild, SourceKeeping, archive_sources, record_build
 from pycomfy.services.build.remedies import Trial
 from pycomfy.services.carried import carry_sources
 from pycomfy.services.editor import OWN_CONVERSION, Editor, EditorWorkflow
 from pycomfy.services.lock_request import LockRequest, read_config, read_own_config, read_requested_workflow
 from pycomfy.services.models.needed import NeededModel, list_absent
-from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
+from pycomfy.services.project import Project, check_locked, host_platform, project_folder
+from pycomfy.services.realise import RealisedImage, realise
 from pycomfy.services.results import Result
 from pycomfy.services.verification import (
     fetch_definitions,
@@ -56,7 +57,8 @@ class BuildRequest:
     """`workflow` is as for `LockRequest`. `platform` None means this machine's. With `locked`, a
     lock that is missing or outdated is an error, and is not made anew. `object_info` is a file or a URL with node
     definitions; without it the built image is started for them. With `prove` False it is not started, and gets no
-    prompt unless the answer is known from before and has every node. With `archive`, its sources are archived."""
+    prompt unless the answer is known from before and has every node. With `archive`, its sources are archived;
+    wheels and other files are then in the Nix store no longer, but with `keep_sources`."""
 
     workflow: Path
     platform: PlatformName | None = None
@@ -65,6 +67,7 @@ class BuildRequest:
     object_info: str | None = None
     message: str | None = None
     archive: bool = True
+    keep_sources: bool = False
 
 
 class BuildResult(Result):
@@ -143,6 +146,8 @@ def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = N
         job.log,
     )
     recorded = record_build(workspace, finished)
+    taken = image.taken | (before.taken if before else frozenset())
+    keeping = SourceKeeping(platform, find_bootstrap(files), taken, both=request.keep_sources)
     return BuildResult(
         name=recorded.version.name,
         version=recorded.version.number or 0,
@@ -157,7 +162,7 @@ def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = N
         size=recorded.image.size,
         layers_built=layers_built,
         layers_reused=recorded.built.layers_reused,
-        archived=request.archive and archive_sources(workspace, lock, platform, find_bootstrap(files)),
+        archived=request.archive and archive_sources(workspace, lock, keeping),
         missing_libraries=missing_libraries,
         absent_models=tuple(list_absent(workspace, lock, workflow, read_config(lock_request)[1].models)),
         seconds=recorded.built.seconds,
@@ -218,7 +223,7 @@ class _Job:
         base = self.lock_request.file.parent
         with project_folder(self.workspace, project_files(content, self.toolkit)) as folder:
             project = Project(folder, self.lock, self.platform, base)
-            return realise(self.workspace, project, log=self.log, title=title)
+            return realise(self.workspace, project, log=self.log, title=title, complete=self.request.archive)
 
     def find_missing_libraries(self, image: RealisedImage) -> tuple[MissingLibrary, ...]:
         """The shared libraries that the image's modules need and it does not have; also reported."""

@@ -14,7 +14,8 @@ from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.services.build.build import BuildRequest
 from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.lock_request import LockRequest, read_own_config, read_requested_workflow
-from pycomfy.services.realise import Project, check_locked, host_platform, layer_name, project_folder
+from pycomfy.services.project import Project, check_locked, host_platform, project_folder
+from pycomfy.services.realise import layer_name
 from pycomfy.services.results import Result
 from pycomfy.services.verification import read_cached_definitions
 from pycomfy.services.workspace import Workspace

@@ -19,7 +19,7 @@ from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.sources.lock_source import TreeSource
 from pycomfy.core.versions.verification import NodeDefinitions
 from pycomfy.errors import PycomfyError
-from pycomfy.services.realise import take_or_make_tree
+from pycomfy.services.supply import take_or_make_tree
 from pycomfy.services.verification import provide_built
 from pycomfy.services.workspace import Workspace
 

@@ -14,15 +14,17 @@ from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.core.nix.bootstrap import Bootstrap
+from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import summarise
 from pycomfy.core.versions.snapshot import FILES, read_snapshot
 from pycomfy.core.versions.verification import Verification
 from pycomfy.errors import PycomfyError, suggest, suggest_retry
-from pycomfy.services.archive.archive import fill_version
+from pycomfy.services.archive.archived_sources import drop_archived, filter_files, find_kept_twice
+from pycomfy.services.archive.fill import fill_requisites
 from pycomfy.services.build.pack_requirements import read_pack_requirements
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.workspace import Workspace
 
@@ -77,11 +79,27 @@ def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
     return RecordedBuild(version, new, first, image, built)
 
 
-def archive_sources(workspace: Workspace, lock: Lock, platform: PlatformName, bootstrap: Bootstrap | None) -> bool:
+@dataclass(frozen=True)
+class SourceKeeping:
+    """Where the sources of a build are kept: in the archive, and with `both` in the Nix store, too. `bootstrap` is the
+    project's; `taken` are the store paths that came from the archive, and are whole there."""
+
+    platform: PlatformName
+    bootstrap: Bootstrap | None
+    taken: frozenset[str] = frozenset()
+    both: bool = False
+
+
+def archive_sources(workspace: Workspace, lock: Lock, keeping: SourceKeeping) -> bool:
     """Archive all sources of a build, and return whether they are all in the archive now. Failures are warnings: the
     version is built and recorded already."""
+    requisites = list_requisites(lock, {host_platform(), keeping.platform}, bootstrap=keeping.bootstrap)
     try:
-        filled = fill_version(workspace, lock, {host_platform(), platform}, bootstrap)
+        new = {r.path for r in requisites if not workspace.archive.has(r.output)}
+        filled = fill_requisites(workspace, requisites, [keeping.bootstrap])
+        if not keeping.both:
+            # What is new was compared with its hash while it was written.
+            drop_archived(workspace, find_kept_twice(workspace, filter_files(requisites)), new | keeping.taken)
     except PycomfyError as e:
         for problem in flatten_errors(e):
             where = f" ({problem.where})" if problem.where else ""

@@ -17,7 +17,7 @@ from pycomfy.services.build.prover import Prover
 from pycomfy.services.dev.session import EditorOptions, EditorSession, open_session
 from pycomfy.services.dev.watched import Watched, find_watched
 from pycomfy.services.lock_request import LockRequest, read_lock, read_requested_workflow
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import read_cached_definitions
 from pycomfy.services.workspace import Workspace

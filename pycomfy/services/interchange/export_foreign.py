@@ -17,7 +17,7 @@ from pycomfy.core.versions.reference import Reference
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_lock
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.results import Result
 from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.versions.target import find_lock, find_target

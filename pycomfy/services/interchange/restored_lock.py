@@ -14,7 +14,7 @@ from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import PycomfyError
 from pycomfy.services.archive.source_provider import SourceProvider, open_source_provider, write_source
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.workspace import Workspace
 
 

@@ -44,7 +44,7 @@ from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.core.sources.lock_source import TreeSource
 from pycomfy.errors import BuildFailed, NoMatchingDistribution, PycomfyError, ResolutionImpossible
 from pycomfy.services.lock.wheel_build_errors import explain_failure, read_log
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.workspace import Workspace
 
 MAX_TRIES = 6

@@ -5,7 +5,7 @@ from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import NotFound, Placeholder, suggest
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 
