@@ -82,19 +82,19 @@ def _realise(workspace: Workspace, project: Project, plan: BuildPlan, how: _Buil
     taken: set[str] = set()
     for left in reversed(range(_TRIES)):
         needed = _find_needed(workspace, project, plan, complete=how.complete)
+        taken |= _take_archived(workspace, needed)
+        supply(workspace, project, {r.path for r in needed})
+        _build_wheels(workspace, project, _choose(plan, needed), how.log)
+        _fetch(workspace, project, _choose(plan, needed), how.log)
         try:
-            taken |= _take_archived(workspace, needed)
-            supply(workspace, project, {r.path for r in needed})
-            _build_wheels(workspace, project, _choose(plan, needed), how.log)
-            _fetch(workspace, project, _choose(plan, needed), how.log)
             return dataclasses.replace(_build(workspace, project, plan, how), taken=frozenset(taken))
         except PycomfyError:
             # Whoever archived a source just now, or collects garbage, may have removed it before it was used.
             there = valid_paths(workspace.nix, [r.path for r in needed])
-            lost = [r for r in needed if r.path not in there and workspace.archive.has(r.output)]
+            lost = [r.title for r in needed if r.path not in there and not r.build_only]
             if not lost or not left:
                 raise
-            operation.report(f"note: {lost[0].title} was removed from the Nix store meanwhile: it is taken again")
+            operation.report(f"note: {lost[0]} was removed from the Nix store meanwhile: it is put there again")
     raise AssertionError
 
 
@@ -131,9 +131,9 @@ def _list_roots(project: Project) -> list[Root]:
 
 
 def _take_archived(workspace: Workspace, needed: Iterable[Requisite]) -> frozenset[str]:
-    """Put into the Nix store what of `needed` the archive has, but for trees, which `supply` takes."""
+    """Put into the Nix store what of `needed` the archive has."""
     try:
-        return copy_from_archive(workspace, [r for r in needed if not r.output.recursive])
+        return copy_from_archive(workspace, needed)
     except HashMismatch as e:
         for problem in flatten_errors(e):
             operation.report(f"note: {problem.what}: made or fetched from its source instead")

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from pycomfy import operation
@@ -147,7 +148,8 @@ def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = N
     )
     recorded = record_build(workspace, finished)
     taken = image.taken | (before.taken if before else frozenset())
-    keeping = SourceKeeping(platform, find_bootstrap(files), taken, both=request.keep_sources)
+    fetch_again = partial(job.realise, content, "Fetch what is not archived")
+    keeping = SourceKeeping(platform, find_bootstrap(files), fetch_again, taken, both=request.keep_sources)
     return BuildResult(
         name=recorded.version.name,
         version=recorded.version.number or 0,

@@ -1,5 +1,7 @@
 """Record what was built: the project as a version, its image beside it, its sources in the archive."""
 
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +16,15 @@ from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.core.nix.bootstrap import Bootstrap
-from pycomfy.core.nix.lock_outputs import list_requisites
+from pycomfy.core.nix.lock_outputs import Requisite, list_requisites
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import summarise
 from pycomfy.core.versions.snapshot import FILES, read_snapshot
 from pycomfy.core.versions.verification import Verification
-from pycomfy.errors import PycomfyError, suggest, suggest_retry
+from pycomfy.errors import NotFound, PycomfyError, suggest, suggest_retry
 from pycomfy.services.archive.archived_sources import drop_archived, filter_files, find_kept_twice
-from pycomfy.services.archive.fill import fill_requisites
+from pycomfy.services.archive.fill import FillResult, fill_requisites
 from pycomfy.services.build.pack_requirements import read_pack_requirements
 from pycomfy.services.project import host_platform
 from pycomfy.services.versions.indexing import index, layout_link
@@ -82,10 +84,12 @@ def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
 @dataclass(frozen=True)
 class SourceKeeping:
     """Where the sources of a build are kept: in the archive, and with `both` in the Nix store, too. `bootstrap` is the
-    project's; `taken` are the store paths that came from the archive, and are whole there."""
+    project's; `taken` are the store paths that came from the archive, and are whole there. `fetch_again` puts into the
+    Nix store what neither has."""
 
     platform: PlatformName
     bootstrap: Bootstrap | None
+    fetch_again: Callable[[], object]
     taken: frozenset[str] = frozenset()
     both: bool = False
 
@@ -96,7 +100,7 @@ def archive_sources(workspace: Workspace, lock: Lock, keeping: SourceKeeping) ->
     requisites = list_requisites(lock, {host_platform(), keeping.platform}, bootstrap=keeping.bootstrap)
     try:
         new = {r.path for r in requisites if not workspace.archive.has(r.output)}
-        filled = fill_requisites(workspace, requisites, [keeping.bootstrap])
+        filled = _fill(workspace, requisites, keeping)
         if not keeping.both:
             # What is new was compared with its hash while it was written.
             drop_archived(workspace, find_kept_twice(workspace, filter_files(requisites)), new | keeping.taken)
@@ -110,6 +114,17 @@ def archive_sources(workspace: Workspace, lock: Lock, keeping: SourceKeeping) ->
         )
         return False
     return not filled.absent
+
+
+def _fill(workspace: Workspace, requisites: Sequence[Requisite], keeping: SourceKeeping) -> FillResult:
+    """Fill the archive. Another user's build, or the garbage collector, may have removed sources from the Nix store
+    meanwhile: they are fetched once more then."""
+    with contextlib.suppress(NotFound):
+        filled = fill_requisites(workspace, requisites, [keeping.bootstrap])
+        if not filled.absent:
+            return filled
+    keeping.fetch_again()
+    return fill_requisites(workspace, requisites, [keeping.bootstrap])
 
 
 def _summarise(versions: VersionsRepository, name: str, files: dict[str, bytes]) -> str:
