@@ -50,6 +50,8 @@ PANELS = {
         "reindex": "Rebuild the database from the versions repository.",
     },
     "Settings and health": {
+        "disk": "Show what is used for what on the disk, and which command frees it.",
+        "gc": "Free the disk of what nothing needs; every version stays restorable.",
         "doctor": "Check that this machine has what pycomfy needs: programs, disk, network, data.",
     },
 }

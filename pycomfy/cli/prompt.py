@@ -27,3 +27,12 @@ def ask(question: Question) -> int | None:
             return None
         if answer.isdecimal() and 1 <= int(answer) <= len(question.options):
             return int(answer) - 1
+
+
+def confirm(question: str) -> bool:
+    """Let the user say yes or no at the terminal; an empty answer is no."""
+    try:
+        answer = make_console(sys.stderr).input(f"{question} [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")

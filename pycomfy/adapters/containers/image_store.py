@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,17 @@ def link_image(image: LayoutImage, tag: str) -> Path:
 def unlink_image(image: LayoutImage, tag: str) -> None:
     """Remove the store with the image."""
     remove_folder(_find_store(image, tag))
+
+
+def list_layers_in_use(image_ids: Collection[str]) -> set[str]:
+    """Return the real paths of the layers that the stores of these images, whose ids are hexadecimal, link to."""
+    layers: set[str] = set()
+    with contextlib.suppress(BadConfig, OSError):
+        for store in find_folder().iterdir():
+            if any((store / "overlay-images" / one).is_dir() for one in image_ids):
+                files = (store / "overlay").glob(f"*/{FILES}")
+                layers |= {str(link.resolve().parent) for link in files if link.is_symlink()}
+    return layers
 
 
 def _remove_dead(folder: Path) -> None:

@@ -13,6 +13,7 @@ from pycomfy.adapters.database.records import (
     DescriptionRow,
     ImageKeyRow,
     ImageRecord,
+    ImageVersionRow,
     NameRow,
     OperationRecord,
     OperationState,
@@ -139,6 +140,16 @@ class Database(Connection):
             ImageRecord,
             f"{_IMAGE} FROM container_images i JOIN workflow_versions v ON v.id = i.version_id"
             " JOIN workflows w ON w.id = v.workflow_id",
+        )
+
+    def image_versions(self) -> list[ImageVersionRow]:
+        """Return every version with every image that was built of its files, the newest versions first."""
+        return self.read(
+            ImageVersionRow,
+            "SELECT DISTINCT w.name, v.number AS version, v.created_at, i.manifest_digest, i.config_digest"
+            " FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
+            " JOIN workflow_versions o ON o.tree_id = v.tree_id JOIN container_images i ON i.version_id = o.id"
+            " ORDER BY w.name, v.number DESC",
         )
 
     def image_keys(self) -> set[tuple[str, str, str]]:

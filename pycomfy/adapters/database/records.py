@@ -117,6 +117,17 @@ class ImageRecord:
 
 
 @dataclass(frozen=True)
+class ImageVersionRow:
+    """A version, and an image that was built of its files."""
+
+    name: str
+    version: int
+    created_at: str
+    manifest_digest: str
+    config_digest: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A run of a version's image, as `Run`; `started_at` is UTC, as in 2025-12-05T09:30:00Z."""
 

@@ -1,0 +1,1 @@
+"""What is on the disk, what for, and what of it may go."""
