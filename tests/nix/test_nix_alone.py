@@ -97,7 +97,8 @@ def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
     content = ProjectContent(lock, WORKFLOW, {"1": {}}, sources=carry_sources(workspace, lock, base))
     files = project_files(content, read_toolkit())
     with project_folder(workspace, files) as folder:
-        made = realise(workspace, Project(folder, lock, host_platform(), base), log=tmp_path / "log")
+        project = Project(folder, lock, host_platform(), base)
+        made = realise(workspace, project, log=tmp_path / "log", complete=True)
     recorded, _ = workspace.versions.commit("small", files, created_at=NOW, message="first")
     fill_version(workspace, lock, {host_platform()}, find_bootstrap(files))
     shutil.rmtree(base)

@@ -61,7 +61,8 @@ class DiskUsage(Result):
     workflows: tuple[WorkflowLayers, ...]
 
 
-GC = suggest("gc")
+_GC = suggest("gc")
+_CACHES = {"sha256": "downloads", "git": "mirrors of git repositories", "debian": "Debian's lists"}
 
 
 def measure_disk(workspace: Workspace) -> DiskUsage:
@@ -82,7 +83,7 @@ def measure_disk(workspace: Workspace) -> DiskUsage:
         DiskUse("layers", "layers of versions' images", store, total(ours), keep_less if ours else ()),
         DiskUse(
             "other-layers",
-            "other layers: removed versions', or another data folder's",
+            "layers of removed versions, or of others' data",
             store,
             total(others),
             _if(others),
@@ -98,7 +99,7 @@ def measure_disk(workspace: Workspace) -> DiskUsage:
     )
 
 
-def _if(present: object, fix: Fix = GC) -> tuple[Fix, ...]:
+def _if(present: object, fix: Fix = _GC) -> tuple[Fix, ...]:
     return (fix,) if present else ()
 
 
@@ -113,24 +114,14 @@ def _find_sources(workspace: Workspace) -> tuple[set[str], set[str]]:
 def _measure_folders(workspace: Workspace) -> Iterator[DiskUse]:
     paths, archive = workspace.paths, workspace.archive
     data, cache = paths.data, paths.cache
-    yield DiskUse(
-        "archive",
-        "archive of sources",
-        str(archive.folder),
-        archive.size(),
-        (suggest("archive gc", "what no version needs"),),
-    )
+    size, fix = archive.size(), suggest("gc", "what no version needs")
+    yield DiskUse("archive", "archive of sources", str(archive.folder), size, _if(size, fix))
     yield DiskUse("models", "models", str(workspace.models.folder), measure(workspace.models.folder))
-    for folder, title in (
-        ("sha256", "downloads"),
-        ("git", "mirrors of git repositories"),
-        ("debian", "Debian's lists"),
-    ):
-        yield DiskUse(
-            "cache", f"cache: {title}", str(cache / folder), measure(cache / folder), (suggest("gc", caches=True),)
-        )
-    rest = sum(measure(p) for p in _children(cache) if p.name not in ("sha256", "git", "debian"))
-    yield DiskUse("cache", "cache: all else", str(cache), rest, (suggest("gc", caches=True),))
+    caches = suggest("gc", caches=True)
+    for folder, title in _CACHES.items():
+        yield DiskUse("cache", f"cache: {title}", str(cache / folder), measure(cache / folder), (caches,))
+    rest = sum(measure(path) for path in _children(cache) if path.name not in _CACHES)
+    yield DiskUse("cache", "cache: all else", str(cache), rest, (caches,))
     repository = versions_repository_path(paths)
     yield DiskUse("versions", "versions repository", str(repository), measure(repository))
     database = database_path(paths)
