@@ -10,6 +10,7 @@ from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.nix.build import BuildPlan, evaluate, missing_paths
 from pycomfy.adapters.nix.build import build as nix_build
 from pycomfy.adapters.nix.internal_json import DISTRUST, Event, derivation_name
+from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_file, valid_paths
 from pycomfy.core.lockfile.schema import Root, Wheel
 from pycomfy.core.nix.derivation import find_reaching_out
@@ -59,35 +60,37 @@ def realise(
     alone = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, user_caches=False))
     workspace = alone if project.offline else workspace
     image = evaluate(workspace.nix, project.target("layout"))
-    return _realise(alone if rebuild else workspace, project, image, _Build(log, title, complete))
+    how = _Build(log, title, complete, alone.nix if rebuild else workspace.nix)
+    return _realise(workspace, project, image, how)
 
 
 def realise_tars(workspace: Workspace, project: Project, *, log: Path) -> Path:
     """Build the image's whole OCI layout, with the tars of its layers, and return its store path. Raises as
     `realise`."""
     plan = evaluate(workspace.nix, project.target("oci"))
-    return _realise(workspace, project, plan, _Build(log, "Make the layers' tars")).oci
+    return _realise(workspace, project, plan, _Build(log, "Make the layers' tars", False, workspace.nix)).oci
 
 
 @dataclass(frozen=True)
 class _Build:
-    """How something is built; see `realise`."""
+    """How something is built; see `realise`. `nix` are the settings for the layers; sources may have other caches."""
 
     log: Path
     title: str
-    complete: bool = False
+    complete: bool
+    nix: NixSettings
 
 
 def _realise(workspace: Workspace, project: Project, plan: BuildPlan, how: _Build) -> RealisedImage:
     taken: set[str] = set()
     for left in reversed(range(_TRIES)):
-        needed = _find_needed(workspace, project, plan, complete=how.complete)
+        needed = _find_needed(workspace, project, plan, how)
         taken |= _take_archived(workspace, needed)
         supply(workspace, project, {r.path for r in needed})
         _build_wheels(workspace, project, _choose(plan, needed), how.log)
         _fetch(workspace, project, _choose(plan, needed), how.log)
         try:
-            return dataclasses.replace(_build(workspace, project, plan, how), taken=frozenset(taken))
+            return dataclasses.replace(_build(project, plan, how), taken=frozenset(taken))
         except PycomfyError:
             # Whoever archived a source just now, or collects garbage, may have removed it before it was used.
             there = valid_paths(workspace.nix, [r.path for r in needed])
@@ -98,12 +101,12 @@ def _realise(workspace: Workspace, project: Project, plan: BuildPlan, how: _Buil
     raise AssertionError
 
 
-def _find_needed(workspace: Workspace, project: Project, plan: BuildPlan, *, complete: bool) -> list[Requisite]:
-    """Return the requisites that the missing steps of a plan begin with; with `complete` also those that are to be
+def _find_needed(workspace: Workspace, project: Project, plan: BuildPlan, how: _Build) -> list[Requisite]:
+    """Return the requisites that the missing steps of a plan begin with; of a complete build also those that are to be
     archived, and are in neither the archive nor the Nix store."""
     requisites = {r.path: r for r in list_requisites(project.lock, {project.platform}, host_platform())}
     needed: set[str] = set()
-    missing = set(missing_paths(workspace.nix, plan))
+    missing = set(missing_paths(how.nix, plan))
     todo = missing.intersection(plan.tops)
     seen = set(todo)
     while todo:
@@ -115,7 +118,7 @@ def _find_needed(workspace: Workspace, project: Project, plan: BuildPlan, *, com
         seen |= more
         todo |= more
     archive = workspace.archive
-    if complete:
+    if how.complete:
         packages = [deb_requisite(root, package) for root in _list_roots(project) for package in root.packages]
         roots = all(archive.has(package.output) for package in packages)
         kept = (r for r in requisites.values() if not r.build_only and not (roots and r.role == "debian"))
@@ -216,13 +219,13 @@ def _fetch(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -
         nix_build(jobs, plan, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
 
 
-def _build(workspace: Workspace, project: Project, plan: BuildPlan, how: _Build) -> RealisedImage:
-    paths = missing_paths(workspace.nix, plan)
+def _build(project: Project, plan: BuildPlan, how: _Build) -> RealisedImage:
+    paths = missing_paths(how.nix, plan)
     _check(project, plan, paths)
     missing = [derivation_name(path) for path in paths]
     layers = [name for name in missing if name.startswith("layer-")]
     with operation.step(how.title, total=len(layers) or None) as task:
-        made = nix_build(workspace.nix, plan, how.log, _LayerProgress(task))
+        made = nix_build(how.nix, plan, how.log, _LayerProgress(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
     return RealisedImage(Path(made[0]), frozenset(layer_name(name) for name in layers))
 
