@@ -17,8 +17,8 @@ def rm(
 
     Versions that no other workflow has are lost.
 
-    Images that no other version has are no longer kept: `nix-store --gc` frees their disk. What was loaded into Podman
-    or Docker stays there.
+    Images that no other version has are no longer kept: `pycomfy gc` frees their disk. What was loaded into Podman or
+    Docker stays there.
 
     Example: `pycomfy rm hello --force`
     """

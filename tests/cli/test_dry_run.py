@@ -44,6 +44,7 @@ CASES: Mapping[str, Case] = {
     "catalog update": Case("", fetches=True),
     "checkout": Case("hello@1 --to copy"),
     "export": Case("hello@1 -o hello.tar.zst"),
+    "gc": Case("", real="tests/nix/test_gc.py"),
     "import": Case("SNAPSHOT --to made"),
     "lock": Case(".", fetches=True),
     "models add": Case("MODEL --as loras/new.safetensors"),

@@ -73,6 +73,7 @@ NOT_FOR_READING = {
     "archive pull",
     "archive push",
     "catalog update",
+    "gc",
     "models add",
     "pull",
     "reindex",

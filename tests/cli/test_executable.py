@@ -56,6 +56,8 @@ CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "export": (0, ("hello", "-o", "hello.json", "--format", "manager-snapshot")),
     "import": (1, ("gone.tar.zst",)),
     "reindex": (0, ()),
+    "disk": (0, ()),
+    "gc": (0, ("--dry-run",)),
     "doctor": (3, ("--offline",)),
 }
 """The exit status, and the arguments."""

@@ -113,6 +113,10 @@ def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: Layo
         return
     message = done.stderr.decode("utf-8", "replace").strip()[-2000:]
     if says_disk_is_full(message):
-        raise NoSpace(f"{engine.kind} has no space for the image", details=message, fix=f"`{engine.kind} image prune`")
+        raise NoSpace(
+            f"{engine.kind} has no space for the image",
+            details=message,
+            fix=(suggest("gc", loaded=True), f"`{engine.kind} image prune`"),
+        )
     what = f"{engine.kind} could not load the image: {join_lines(message)}"
     raise RunFailed(what, where=str(image.layout), fix=f"see `{engine.kind} info`")

@@ -22,7 +22,7 @@ from pycomfy.adapters.containers.gpus import explain_missing_gpus, inspect_gpus
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import free_files, free_space, no_space, says_disk_is_full
 from pycomfy.adapters.io.temp_dirs import scratch_folder
-from pycomfy.errors import NoSpace, Placeholder, RunFailed, suggest_retry
+from pycomfy.errors import NoSpace, Placeholder, RunFailed, suggest, suggest_retry
 from pycomfy.operation import Cancelled, cancel_scope
 
 KILLED = 137
@@ -185,8 +185,8 @@ def _run(
         if (engine.limits_memory or engine.limits_pids) and _CGROUP.search(text):
             raise _LimitsRefused(f"{engine.kind} cannot set limits: {text[-1500:]}")
         if says_disk_is_full(text):
-            fix = f"`{engine.kind} image prune`"
-            raise NoSpace(f"{engine.kind} has no space for the container", details=text[-1500:], fix=fix)
+            fixes = (suggest("gc", loaded=True), f"`{engine.kind} image prune`")
+            raise NoSpace(f"{engine.kind} has no space for the container", details=text[-1500:], fix=fixes)
         if spec.gpus and _NO_GPUS.search(text):
             raise explain_missing_gpus(engine, inspect_gpus())
         last = text.rsplit("\n", 1)[-1] or "no message"

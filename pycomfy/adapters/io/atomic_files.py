@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from pycomfy import operation
-from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError
+from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError, suggest
 
 _MADE_UP = (Path("/proc"), Path("/sys"))
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -18,9 +18,7 @@ _FULL_WORDS = ("no space left", "out of diskspace", "database or disk is full", 
 _QUOTA_WORDS = ("uota exceeded",)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_TARGET = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
-_MORE_SPACE = (
-    "free some space (`nix-store --gc`, `podman image prune`), or set PYCOMFY_HOME to a folder on a larger disk"
-)
+_MORE_SPACE = (suggest("gc", "frees what nothing needs"), "set PYCOMFY_HOME to a folder on a larger disk")
 
 RESERVED_BYTES = 1 << 30
 """What stays free on a disk that much is written to."""

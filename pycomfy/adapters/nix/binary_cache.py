@@ -125,7 +125,7 @@ def _failure(text: str, url: str) -> PycomfyError:
     message, url = strip_logins(text.strip()[-1500:]), without_login(url)
     line = join_lines(message)
     if says_disk_is_full(text):
-        return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
+        return NoSpace("no space left on the disk", where=url, fix=suggest("gc", "frees what nothing needs"))
     if match := _MISMATCH.search(text):
         return HashMismatch(f"{match[1]} was changed", where=url, fix=_ALL_DAMAGE)
     if _CORRUPT.search(text):

@@ -139,7 +139,7 @@ def no_space_in_store(store: Path | None) -> NoSpace:
     return NoSpace(
         f"no space left on the disk while building ({free})",
         where=str(folders[0]),
-        fix="`nix-store --gc` removes what nothing needs; an image takes about twice its size",
+        fix=(suggest("gc", "frees what nothing needs"), "`nix-store --gc`, which frees what others left, too"),
     )
 
 

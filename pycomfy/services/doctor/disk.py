@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.disks import DiskSpace, look_at_disk
-from pycomfy.errors import BadConfig
+from pycomfy.errors import BadConfig, Fix, suggest
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import Finding, State, Subject
 from pycomfy.services.doctor.subjects import DISK_CACHE, DISK_DATA, DISK_ENGINE, DISK_STORE, DISK_TEMPORARY
@@ -22,7 +22,7 @@ class Need:
 
 GB = 10**9
 NEEDS = (
-    Need(DISK_STORE, 12_300_000_000, "packages and the image"),
+    Need(DISK_STORE, 12_300_000_000, "the image, and packages until they are archived"),
     Need(DISK_ENGINE, 8_000_000_000, "the image, loaded"),
     Need(DISK_DATA, 4_300_000_000, "the archive"),
     Need(DISK_CACHE, 200_000_000, "downloads"),
@@ -101,11 +101,12 @@ def _judge_disk(needs: Sequence[Need], spaces: Sequence[DiskSpace], *, built: bo
     return subject.ok(what, details=details, facts=facts)
 
 
-def _how_to_free(needs: Sequence[Need], spaces: Sequence[DiskSpace]) -> tuple[str, ...]:
+def _how_to_free(needs: Sequence[Need], spaces: Sequence[DiskSpace]) -> tuple[str | Fix, ...]:
     ids = {need.subject.id for need in needs}
     cache = next((s.folder for n, s in zip(needs, spaces, strict=True) if n.subject == DISK_CACHE), None)
-    found = ["`nix-store --gc`"] if DISK_STORE.id in ids else []
-    found += ["`podman image prune --all`, or docker's"] if DISK_ENGINE.id in ids else []
+    found: list[str | Fix] = [suggest("gc")] if ids & {DISK_STORE.id, DISK_DATA.id} else []
+    found += ["`nix-store --gc`"] if DISK_STORE.id in ids else []
+    found += [suggest("gc", loaded=True)] if DISK_ENGINE.id in ids else []
     if cache is not None and cache.exists():
         found.append(f"remove the cache, {cache}: nothing in it is lost")
     if ids & {DISK_DATA.id, DISK_CACHE.id}:
