@@ -65,7 +65,7 @@ def test_sources_that_the_archive_has_go_and_the_versions_are_restored_all_the_s
     copy_from_archive(both.workspace, needed.values())
     done = free(both, GcRequest())
     assert kinds(done) == ["sources"] and done.size > 0
-    archived = [path for path, r in needed.items() if both.workspace.archive.has(r.output)]
+    archived = [path for path, r in needed.items() if both.workspace.archive.has(r.output) and r.role != "debian"]
     assert archived and not valid_paths(both.nix, archived)
     free(both, GcRequest(keep=0))
     assert restored(both, "small@1").layers_built > 0

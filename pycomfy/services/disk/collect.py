@@ -19,6 +19,7 @@ from pycomfy.services.archive.archive import collect_garbage
 from pycomfy.services.archive.archived_sources import drop_archived, find_kept_twice
 from pycomfy.services.archive.completeness import VersionRequisites, list_missing, list_version_requisites
 from pycomfy.services.disk.layers import (
+    BUILDERS,
     ImageLink,
     find_dead,
     find_used,
@@ -168,7 +169,9 @@ def _plan_layers(workspace: Workspace, released: Sequence[ImageLink]) -> Iterato
 
 
 def _plan_sources(workspace: Workspace, needed: Sequence[VersionRequisites]) -> Iterator[_Step]:
-    every = {r.path: r for one in needed for r in (*one.requisites, *one.models)}
+    every = {
+        r.path: r for one in needed for r in (*one.requisites, *one.models) if not r.output.name.startswith(BUILDERS)
+    }
     twice = find_kept_twice(workspace, every.values())
     live = list_live(workspace.nix) if twice else set()
     free = [requisite for requisite in twice if requisite.path not in live]

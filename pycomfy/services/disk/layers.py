@@ -16,6 +16,9 @@ from pycomfy.services.workspace import Workspace
 
 _OURS = re.compile(r"/nix/store/[a-z0-9]{32}-(layer-[a-z]-.+|tar-.+|(image|oci)-.+-(amd64|arm64))")
 
+BUILDERS = ("debian-root-", "debian-compilers-")
+"""How the names of what runs the builders begin. It is no copy to get rid of: the next build would wait for it."""
+
 
 @dataclass(frozen=True)
 class ImageLink:
@@ -57,7 +60,7 @@ def read_image_versions(workspace: Workspace) -> list[ImageVersionRow]:
 
 def list_our_paths(workspace: Workspace) -> list[str]:
     """Return what in the Nix store is a layer or an image of pycomfy's by its name, whoever built it."""
-    return [path for path in list_store(workspace.nix) if _OURS.fullmatch(path)]
+    return [path for path in list_store(workspace.nix) if _OURS.fullmatch(path) and not path.endswith(".drv")]
 
 
 def find_dead(workspace: Workspace, paths: Iterable[str], released: Iterable[ImageLink] = ()) -> list[str]:

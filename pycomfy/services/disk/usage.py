@@ -14,6 +14,7 @@ from pycomfy.adapters.versions.repository import versions_repository_path
 from pycomfy.core.nix.store_path import split_path
 from pycomfy.errors import Fix, PycomfyError, suggest
 from pycomfy.services.disk.layers import (
+    BUILDERS,
     ImageLink,
     count_own,
     list_links,
@@ -107,7 +108,8 @@ def _find_sources(workspace: Workspace) -> tuple[set[str], set[str]]:
     """Return the paths in the Nix store that the archive has, too, and the wheels there that it lacks."""
     known = {path.stem for path in workspace.archive.narinfos()}
     store = list_store(workspace.nix)
-    archived = {path for path in store if split_path(path)[0] in known}
+    paths = ((path, *split_path(path)) for path in store)
+    archived = {path for path, digest, name in paths if digest in known and not name.startswith(BUILDERS)}
     return archived, {path for path in store if path.endswith(".whl")} - archived
 
 
