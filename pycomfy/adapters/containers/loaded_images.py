@@ -42,14 +42,16 @@ def list_loaded(engine: Engine) -> list[LoadedImage]:
 def list_used(engine: Engine) -> frozenset[str]:
     """Return the ids of the images of all containers, whether they run or have ended: 64 hexadecimal digits. Raises
     `RunFailed` if the engine does not answer."""
+    if engine.kind == "podman":
+        # It cannot inspect a container whose image is in another store.
+        return frozenset(_ask(engine, "ps", "--all", "--no-trunc", "--format", "{{.ImageID}}").split())
     containers = _ask(engine, "ps", "--all", "--quiet", "--no-trunc").split()
     if not containers:
         return frozenset()
     # One that ended meanwhile is not among the answers, and makes the engine say so.
     done = process.run(engine.command("container", "inspect", *containers))
-    return frozenset(
-        str(as_mapping(one).get("Image", "")).removeprefix("sha256:") for one in _json(done.stdout.decode())
-    )
+    found = map(as_mapping, _json(done.stdout.decode(errors="replace")))
+    return frozenset(as_text(one.get("Image")).removeprefix("sha256:") for one in found)
 
 
 def remove_loaded(engine: Engine, image: LoadedImage) -> bool:
