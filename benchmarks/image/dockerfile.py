@@ -20,7 +20,7 @@ from benchmarks.image.place import Place
 from benchmarks.image.sources import Sources
 from pycomfy.core.lockfile.schema import Lock, Wheel
 from pycomfy.core.sources.wheel_tree import WheelTreeSource
-from pycomfy.services.realise import host_platform
+from pycomfy.services.project import host_platform
 
 SITE, COMFYUI = "/opt/venv", "/opt/ComfyUI"
 LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
