@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 NEEDS = 26e9  # bytes of disk: the archive, an empty store's sources and layers, and the images in the engine
+MAX_RATIO = 1.6  # bytes on the disk, for each byte of the image
 INKS = ('fill="white", spacing', 'fill="#ffe08a", spacing')  # in the node pack
 TITLES = ("Hello from a pinned image", "Hello from another branch")  # in the workflow
 
@@ -142,6 +143,16 @@ def test_everything_is_in_the_archive(kept: Kept) -> None:
     assert status["missing"] == [] and status["needed"] == status["present"] > 80
     checked = kept.demo.pycomfy("archive", "verify")
     assert checked["damage"] == [] and checked["paths"] >= status["needed"]
+
+
+def test_the_disk_has_the_images_once_and_their_sources_once(kept: Kept) -> None:
+    """Three versions of one environment: their layers in the Nix store, and what these are made of in the archive."""
+    usage = kept.demo.pycomfy("disk")
+    taken = {use["title"]: use["size"] for use in usage["uses"] if use["use"] in ("layers", "store-sources", "archive")}
+    taken.pop("wheels that the archive lacks", None)  # others'
+    ratio = sum(taken.values()) / kept.versions[-1].build["size"]
+    print(f"{ratio:.2f} times the image: {taken}")
+    assert ratio <= MAX_RATIO, taken
 
 
 def test_old_versions_come_back_and_paint_the_same_pictures(kept: Kept, store: Path, tmp_path: Path) -> None:
