@@ -144,11 +144,9 @@ def _take_archived(workspace: Workspace, needed: Iterable[Requisite]) -> frozens
 
 
 def _choose(plan: BuildPlan, needed: Iterable[Requisite]) -> BuildPlan:
-    """Return the part of the plan that makes those requisites."""
-    paths = {r.path for r in needed}
-    return BuildPlan(
-        tuple(top for top, d in plan.derivations.items() if paths.intersection(d.outputs)), plan.derivations
-    )
+    """Return the part of the plan that makes those requisites, in their order."""
+    makers = {output: path for path, step in plan.derivations.items() for output in step.outputs}
+    return BuildPlan(tuple(makers[r.path] for r in needed if r.path in makers), plan.derivations)
 
 
 def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -> None:

@@ -43,6 +43,7 @@ NOTHING_TO_SHOW = (
     "archive status",
     "archive verify",
     "branch",
+    "disk",
     "doctor --offline",
     "log",
     "models status",

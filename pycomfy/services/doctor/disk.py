@@ -22,7 +22,7 @@ class Need:
 
 GB = 10**9
 NEEDS = (
-    Need(DISK_STORE, 12_300_000_000, "the image, and packages until they are archived"),
+    Need(DISK_STORE, 12_300_000_000, "packages and the image"),
     Need(DISK_ENGINE, 8_000_000_000, "the image, loaded"),
     Need(DISK_DATA, 4_300_000_000, "the archive"),
     Need(DISK_CACHE, 200_000_000, "downloads"),
