@@ -47,6 +47,9 @@ def build_and_record(
     versions.add_image(version.tree, describe(image))
     index(Workspace(paths))
     if archive:
+        # Another test's layer may be there, and its sources in that one's archive alone.
+        sources = evaluate(workshop.settings, BuildTarget(project, "sources", platform))
+        build(workshop.settings, sources, workshop.folder / "log", lambda e: None)
         fill_version(Workspace(paths, workshop.settings), lock, {platform}, find_bootstrap(files))
     return BuiltVersion(version, image, lock)
 
