@@ -94,6 +94,21 @@ class Counter:
         """Return the time since the step began."""
         return time.monotonic() - self.started
 
+    def advance(self, amount: int = 1) -> None:
+        self.count += amount
+        self.show()
+
+    def total(self, total: int) -> None:
+        self.limit = total
+
+    def note(self, text: str) -> None:
+        self.set_text(text)
+        self.show()
+
+    def show(self) -> None:
+        """Show how far it is, where it is time for that."""
+        raise NotImplementedError
+
 
 class Lines:
     """Progress for logs: a line when a step ends, and one every 15 seconds while it runs."""
@@ -112,18 +127,7 @@ class _LineTask(Counter):
         super().__init__(title, total, unit)
         self.printed = self.started
 
-    def advance(self, amount: int = 1) -> None:
-        self.count += amount
-        self._print_sometimes()
-
-    def total(self, total: int) -> None:
-        self.limit = total
-
-    def note(self, text: str) -> None:
-        self.set_text(text)
-        self._print_sometimes()
-
-    def _print_sometimes(self) -> None:
+    def show(self) -> None:
         if time.monotonic() - self.printed >= Lines.interval:
             self.printed = time.monotonic()
             self._print("…", self.amount())

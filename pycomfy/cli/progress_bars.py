@@ -81,19 +81,11 @@ class _BarTask(Counter):
         self.bars = bars
         self.id: TaskID | None = None
 
-    def advance(self, amount: int = 1) -> None:
-        self.count += amount
-        self._show()
-
     def total(self, total: int) -> None:
-        self.limit = total
-        self._show()
+        super().total(total)
+        self.show()
 
-    def note(self, text: str) -> None:
-        self.set_text(text)
-        self._show()
-
-    def _show(self) -> None:
+    def show(self) -> None:
         if self.id is not None:
             width = max(10, self.bars.console.width - 75)
             text = self.text if len(self.text) <= width else self.text[: width - 1] + "…"

@@ -48,16 +48,9 @@ class _JsonTask(Counter):
     def advance(self, amount: int = 1) -> None:
         with self._lock:
             self.count += amount
-        self._print_sometimes()
+        self.show()
 
-    def total(self, total: int) -> None:
-        self.limit = total
-
-    def note(self, text: str) -> None:
-        self.set_text(text)
-        self._print_sometimes()
-
-    def _print_sometimes(self) -> None:
+    def show(self) -> None:
         now = time.monotonic()
         with self._lock:
             if now - self._printed < INTERVAL:

@@ -31,8 +31,9 @@ def ask(question: Question) -> int | None:
 
 def confirm(question: str) -> bool:
     """Let the user say yes or no at the terminal; an empty answer is no."""
+    console = make_console(sys.stderr)
     try:
-        answer = make_console(sys.stderr).input(f"{question} [y/N] ")
+        answer = console.input(f"{question} [y/N] ", markup=False)
     except EOFError:
         return False
     return answer.strip().lower() in ("y", "yes")

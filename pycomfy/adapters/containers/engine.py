@@ -19,6 +19,11 @@ KINDS: tuple[Kind, ...] = ("podman", "docker")
 
 CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))
 
+USE_OVERLAY = (
+    'put `[storage]` and `driver = "overlay"` into ~/.config/containers/storage.conf, for root into /etc/containers'
+)
+"""What mends a storage driver that copies layers."""
+
 
 @dataclass(frozen=True)
 class Engine:

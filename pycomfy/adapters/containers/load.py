@@ -5,7 +5,7 @@ import re
 import subprocess
 from typing import IO
 
-from pycomfy.adapters.containers.engine import Engine, StartableImage
+from pycomfy.adapters.containers.engine import USE_OVERLAY, Engine, StartableImage
 from pycomfy.adapters.containers.image_store import NotLinkable, link_image, unlink_image
 from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.io import process
@@ -15,10 +15,7 @@ from pycomfy.core.sentences import join_lines
 from pycomfy.errors import HashMismatch, NoSpace, RunFailed, suggest
 from pycomfy.operation import cancel_scope
 
-_OVERLAY = (
-    'put `[storage]` and `driver = "overlay"` into ~/.config/containers/storage.conf, for root into /etc/containers;'
-    " if podman has images already, `podman system reset` first, which removes them"
-)
+_OVERLAY = f"{USE_OVERLAY}; if podman has images already, `podman system reset` first, which removes them"
 
 
 def provide(engine: Engine, image: LayoutImage, name: str) -> StartableImage:

@@ -101,9 +101,7 @@ class Observe:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                answer = [
-                    pair for pair in message["headers"] if pair[0].lower() not in (b"x-request-id", b"traceparent")
-                ]
+                answer = [pair for pair in message["headers"] if pair[0].lower() not in _OURS]
                 answer.append((b"x-request-id", request_id.encode()))
                 if trace:
                     answer.append((b"traceparent", trace.encode()))

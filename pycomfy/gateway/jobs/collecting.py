@@ -70,13 +70,15 @@ class Collector:
             if node in part.kept and part.kept[node] == values:
                 continue
             before = self.remembered.find(station.name, signatures.get(node, "")) if node in cached else ()
+            is_kept = True
             if not before or not await self._keep_again(running, part, node, before):
                 for found in find_outputs(station.instance.places, {node: values}):
                     if isinstance(found, Lost):
                         part.lost[found.message] = node
+                        is_kept = False
                     else:
-                        await self._keep(running, part, found, over=over)
-            if node not in part.lost.values():
+                        is_kept &= await self._keep(running, part, found, over=over)
+            if is_kept:
                 part.kept[node] = values
 
     def remember(self, part: Part) -> None:
@@ -132,20 +134,22 @@ class Collector:
         # So that a file of the same name is new again.
         await folder.look()
 
-    async def _keep(self, running: Running, part: Part, found: Found, *, over: bool = False) -> None:
+    async def _keep(self, running: Running, part: Part, found: Found, *, over: bool = False) -> bool:
+        """Whether there is nothing to try again."""
         if running.count >= MAX_OUTPUTS:
             running.warn(f"more than {MAX_OUTPUTS} outputs: the others are not kept")
-            return
+            return True
         name = (found.node, found.kind, found.subfolder, found.name, found.folder)
         if not part.is_new(*name):
-            return
+            return True
         try:
             kept = await self.keeper.keep(running.job, found, move=over and found.folder == "output")
         except NotKept as e:
             part.names.discard(name)  # the end tries again
             part.lost[f"{found.name}: {e}"] = found.node
-            return
+            return False
         await self._commit(running, part, kept)
+        return True
 
     async def _commit(self, running: Running, part: Part, kept: Kept) -> None:
         for warning in kept.warnings:

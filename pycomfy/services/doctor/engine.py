@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pycomfy.adapters.containers.engine import Kind, list_candidates
+from pycomfy.adapters.containers.engine import USE_OVERLAY, Kind, list_candidates
 from pycomfy.adapters.containers.inspection import EngineInspection
 from pycomfy.adapters.io.programs import how_to_install
 from pycomfy.errors import BadConfig
@@ -110,10 +110,7 @@ def judge_storage(used: EngineInspection) -> Finding:
     }
     if used.driver == "vfs":
         details = "An image of 8 GB with 41 layers takes more than 200 GB, and as long to load."
-        fix = (
-            'put `[storage]` and `driver = "overlay"` into ~/.config/containers/storage.conf, for root into'
-            " /etc/containers; a rootless engine may need fuse-overlayfs"
-        )
+        fix = f"{USE_OVERLAY}; a rootless engine may need fuse-overlayfs"
         return STORAGE.warning("vfs, which copies every layer whole", details=details, fix=fix, facts=facts)
     if used.overlay_native is False:
         what = f"{used.driver}{where}, which compares layers slowly here"
