@@ -1,7 +1,7 @@
 """Build a project in a Nix store: supply what Nix cannot fetch, let it fetch the rest, and build the image."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +85,7 @@ def _realise(workspace: Workspace, project: Project, plan: BuildPlan, how: _Buil
     taken: set[str] = set()
     for left in reversed(range(_TRIES)):
         needed = _find_needed(workspace, project, plan, how)
-        taken |= _take_archived(workspace, needed)
-        supply(workspace, project, {r.path for r in needed})
-        _build_wheels(workspace, project, _choose(plan, needed), how.log)
-        _fetch(workspace, project, _choose(plan, needed), how.log)
+        taken |= _provide(workspace, project, plan, needed, how.log)
         try:
             return dataclasses.replace(_build(project, plan, how), taken=frozenset(taken))
         except PycomfyError:
@@ -133,14 +130,32 @@ def _list_roots(project: Project) -> list[Root]:
     return [project.lock.platforms[platform].root for platform in {host_platform(), project.platform}]
 
 
-def _take_archived(workspace: Workspace, needed: Iterable[Requisite]) -> frozenset[str]:
-    """Put into the Nix store what of `needed` the archive has."""
+def _provide(
+    workspace: Workspace, project: Project, plan: BuildPlan, needed: Sequence[Requisite], log: Path
+) -> frozenset[str]:
+    """Put what is `needed` into the Nix store, and return the paths that the archive had. What is damaged there is made
+    or fetched; if it cannot be, the damage is raised: it is what can be mended."""
+    taken: frozenset[str] = frozenset()
+    damage: PycomfyError | None = None
     try:
-        return copy_from_archive(workspace, needed)
-    except HashMismatch as e:
-        for problem in flatten_errors(e):
+        taken = copy_from_archive(workspace, needed)
+    except PycomfyError as e:
+        problems = flatten_errors(e)
+        if not all(isinstance(problem, HashMismatch) for problem in problems):
+            raise
+        for problem in problems:
             operation.report(f"note: {problem.what}: made or fetched from its source instead")
-        return frozenset()
+        damage = e
+    part = _choose(plan, needed)
+    try:
+        supply(workspace, project, {r.path for r in needed})
+        _build_wheels(workspace, project, part, log)
+        _fetch(workspace, project, part, log)
+    except PycomfyError as e:
+        if damage is None:
+            raise
+        raise damage from e
+    return taken
 
 
 def _choose(plan: BuildPlan, needed: Iterable[Requisite]) -> BuildPlan:

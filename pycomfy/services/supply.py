@@ -17,7 +17,7 @@ from pycomfy.core.nix.lock_outputs import deb_requisite, list_requisites, packag
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import FileSource, TreeSource
-from pycomfy.errors import HashMismatch
+from pycomfy.errors import HashMismatch, PycomfyError
 from pycomfy.services.project import Project, check_locked, host_platform
 from pycomfy.services.workspace import Workspace
 
@@ -145,10 +145,11 @@ def take_or_make_tree(workspace: Workspace, source: TreeSource, base: Path, out:
         if workspace.archive.find(output) is not None:
             workspace.archive.take(output, out)
             return
-    except HashMismatch as e:
-        operation.report(f"note: {e.what}: made from its source instead")
-    _make_tree(workspace, source, base, out)
-
-
-def _make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
+    except HashMismatch as damaged:
+        operation.report(f"note: {damaged.what}: made from its source instead")
+        try:
+            write_tree_of(source, base, out, workspace.paths)
+        except PycomfyError as e:
+            raise damaged from e
+        return
     write_tree_of(source, base, out, workspace.paths)

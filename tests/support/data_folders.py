@@ -47,9 +47,11 @@ def build_and_record(
     versions.add_image(version.tree, describe(image))
     index(Workspace(paths))
     if archive:
-        # Another test's layer may be there, and its sources in that one's archive alone.
+        # Another test's layer may be there, and its sources in that one's archive alone. Other tests remove sources
+        # from the store, once they are in theirs.
         sources = evaluate(workshop.settings, BuildTarget(project, "sources", platform))
-        build(workshop.settings, sources, workshop.folder / "log", lambda e: None)
+        for made in build(workshop.settings, sources, workshop.folder / "log", lambda e: None):
+            add_gc_root(workshop.settings, made, workshop.folder / "sources" / Path(made).name)
         fill_version(Workspace(paths, workshop.settings), lock, {platform}, find_bootstrap(files))
     return BuiltVersion(version, image, lock)
 
