@@ -450,9 +450,10 @@ class CommandLine(Case):
 
     def test_a_lock_is_downloaded_checked_and_unpacked(self) -> None:
         self.spec()
+        files = {n: self.folder / f"{n}.deb" for n in ("a", "base")}
         packages = [
-            {"name": n, "archive": 0, "path": f"{n}.deb", "sha256": _sha256(self.folder / f"{n}.deb"), "size": 1 << 20}
-            for n in ("a", "base")
+            {"name": n, "archive": 0, "path": f.name, "sha256": _sha256(f), "size": f.stat().st_size}
+            for n, f in files.items()
         ]
         lock = self.folder / "pycomfy.lock"
         root = {"archives": [self.folder.as_uri()], "packages": packages}
@@ -481,7 +482,7 @@ class CommandLine(Case):
             "archive": 0,
             "path": "base.deb",
             "sha256": _sha256(path),
-            "size": 1 << 20,
+            "size": path.stat().st_size,
             **changes,
         }
         part = {"archives": [f"{self.folder.as_uri()}//"], "packages": [package]}

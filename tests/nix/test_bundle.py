@@ -220,7 +220,8 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, root_store: 
     chance, states = random.Random(7), set()
     # What is renamed is complete then: an entry of the archive, its description, the database.
     renamed = [number for number, step in enumerate(steps) if step == "posix.replace"]
-    moments = [chance.randrange(len(steps) * 9 // 10) for _ in range(4)] + [at + 1 for at in renamed[:-1]]
+    after = renamed[: -1 : max(1, len(renamed) // 4)] + renamed[-2:-1]
+    moments = [chance.randrange(len(steps) * 9 // 10) for _ in range(2)] + [at + 1 for at in after]
     for turn, moment in enumerate(sorted(moments)):
         paths = new_paths(tmp_path / str(turn))
         kill_before(moment, partial(command, paths))

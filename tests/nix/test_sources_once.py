@@ -185,7 +185,7 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_build_finishes(card: Ca
     steps = list_steps(keep)
     assert not valid_paths(workspace.nix, [r.path for r in files_of(lock)])
     # The last ones are those that remove from the store; before them the archive is written, file by file.
-    chosen = sorted({*range(0, len(steps), max(1, len(steps) // 12)), *range(len(steps) - 8, len(steps))})
+    chosen = sorted({*range(0, len(steps), max(1, len(steps) // 5)), *range(len(steps) - 6, len(steps))})
     for step in chosen:
         begin_again()
         kill_before(step, keep)
