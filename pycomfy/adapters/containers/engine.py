@@ -46,6 +46,9 @@ class Engine:
     copies_layers_in: Path | None = None
     """Where its storage is, if that keeps with each layer a copy of all layers below it (the driver vfs)."""
 
+    copies_images_by: Path | None = None
+    """The folder in which it puts an image's files while it loads one; None if that is elsewhere, or unknown."""
+
     @property
     def links_images(self) -> bool:
         """Whether it can start an image from a store of links."""
@@ -150,6 +153,7 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
         limits_pids=controllers is None or "pids" in controllers,
         storage_options=None if host.get("serviceIsRemote") else _read_storage_options(info.get("store")),
         copies_layers_in=None if host.get("serviceIsRemote") else _find_copies(info.get("store")),
+        copies_images_by=None if host.get("serviceIsRemote") else _find_copy_folder(info.get("store")),
     )
 
 
@@ -172,6 +176,11 @@ def _find_copies(store: object) -> Path | None:
     about = as_mapping(store)
     root = about.get("graphRoot")
     return Path(root) if about.get("graphDriverName") == "vfs" and isinstance(root, str) else None
+
+
+def _find_copy_folder(store: object) -> Path | None:
+    folder = as_mapping(store).get("imageCopyTmpDir")
+    return Path(folder) if isinstance(folder, str) and folder.startswith("/") else None
 
 
 def read_docker_info() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Get an image that Nix built to where the engine can start it: Podman from where it lies, Docker by its tar."""
 
 import contextlib
+import os
 import re
 import subprocess
 from typing import IO
@@ -10,6 +11,7 @@ from pycomfy.adapters.containers.image_store import NotLinkable, link_image, unl
 from pycomfy.adapters.containers.layout import LayoutImage
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import check_free_space, says_disk_is_full
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.nix.image_tar import write_image
 from pycomfy.core.sentences import join_lines
 from pycomfy.errors import HashMismatch, NoSpace, RunFailed, suggest
@@ -81,10 +83,21 @@ def _check_room(engine: Engine, image: LayoutImage) -> None:
 
 
 def _stream(engine: Engine, image: LayoutImage, tag: str) -> None:
-    """Let the engine read the image's tar, which is made of the folders meanwhile."""
-    with subprocess.Popen(
-        engine.command("load", "--quiet"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as loading:
+    """Let the engine read the image's tar, which is made of the folders meanwhile. Podman copies all of it to the disk
+    first, and leaves it there when it is killed: so it has a folder of ours for that."""
+    with contextlib.ExitStack() as stack:
+        environment = dict(os.environ)
+        if engine.copies_images_by is not None:
+            environment["TMPDIR"] = str(stack.enter_context(scratch_folder(engine.copies_images_by)))
+        loading = stack.enter_context(
+            subprocess.Popen(
+                engine.command("load", "--quiet"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+            )
+        )
         assert loading.stdin is not None and loading.stderr is not None  # noqa: S101  both are pipes
         try:
             with cancel_scope().on_cancel(loading.kill):

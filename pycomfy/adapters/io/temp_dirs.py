@@ -46,13 +46,14 @@ def temporary_folder(
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Create a folder in the machine's folder for temporary files, and remove it in the end. Those of this user's that
-    are left over are removed first. Raises `NoSpace`, and `BadInput` where nothing can be written; also in the block.
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Create a folder in `parent`, the machine's folder for temporary files if None, and remove it in the end. Those of
+    this user's that are left over are removed first. Raises `NoSpace`, and `BadInput` where nothing can be written;
+    also in the block.
 
     Others use that folder too, so nothing there is locked but one's own: whoever finds a new folder before it has its
     lock may remove it, and then another is made."""
-    parent = Path(tempfile.gettempdir())
+    parent = parent or Path(tempfile.gettempdir())
     with translate_disk_full(parent):
         for old in parent.glob(f"{SCRATCH}*"):
             with contextlib.suppress(OSError):

@@ -5,15 +5,18 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from pycomfy.adapters.containers import load as load_module
 from pycomfy.adapters.containers.engine import Engine, describe_podman
 from pycomfy.adapters.containers.layout import LayoutImage, read_layout
 from pycomfy.adapters.containers.load import find_loaded, forget, image_tag, load, provide, write_archive
 from pycomfy.adapters.io import process
 from pycomfy.errors import BadInput, NoSpace
 from tests.support.tiny_image import change_manifest, write_layout
+from tests.support.waiting import wait_until
 
 
 def test_the_archive_for_engines_has_every_blob_and_both_indexes(tmp_path: Path) -> None:
@@ -72,6 +75,27 @@ def image(engine: Engine, tmp_path: Path) -> Iterator[LayoutImage]:
     image = read_layout(write_layout(tmp_path / "l", linked=True))
     yield image
     forget(engine, image, "pycomfy-loaded")
+
+
+def test_what_the_engine_copies_while_it_loads_goes_when_that_is_interrupted(
+    engine: Engine, image: LayoutImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine.kind != "podman":
+        pytest.skip("no Podman here")
+    copies = tmp_path / "copies"
+    copies.mkdir()
+
+    def begin(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
+        out.write(bytes(1 << 20))
+        out.flush()
+        wait_until(lambda: any(path.is_file() and path.stat().st_size for path in copies.rglob("*")))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load_module, "write_archive", begin)
+    with pytest.raises(KeyboardInterrupt):
+        load(replace(engine, copies_images_by=copies), image, "pycomfy-loaded")
+    assert list(copies.iterdir()) == []
+    assert engine.copies_images_by is not None and engine.copies_images_by.is_dir()
 
 
 def test_an_image_is_loaded_once_under_its_config_digest(engine: Engine, image: LayoutImage) -> None:
