@@ -161,6 +161,13 @@ def _link_problems(
     )
 
 
+def find_value_problems(id_: str, node: PromptNode, name: str, definitions: Definitions) -> tuple[PycomfyError, ...]:
+    """Return what a server would say of the value of one input; nothing of what it does not check, or does not know."""
+    spec = definitions.find(node["class_type"])
+    checked = [] if spec is None else [input_ for input_ in _checked(spec) if input_.name == name]
+    return tuple(problem for input_ in checked for problem in _value_problems(id_, node, input_, definitions))
+
+
 def _value_problems(id_: str, node: PromptNode, input_: InputSpec, definitions: Definitions) -> Iterator[PycomfyError]:
     value = node["inputs"][input_.name]
     where = f"input {input_.name} of {_where(id_, node)}"

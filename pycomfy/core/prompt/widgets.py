@@ -199,7 +199,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
         if isinstance(node.values, Mapping):
             named = node.values
         else:
-            positional = _without_forced(spec, widgets, [*enumerate(node.values)])
+            positional = without_forced(spec, widgets, [*enumerate(node.values)])
     current = list(widgets)
     defined = frozenset(s.name for s in spec.inputs)
     values = {w.name: w.default for w in current}
@@ -294,11 +294,11 @@ def _patched(node: Node, widget: Widget, value: object, defined: bool) -> object
     return value
 
 
-def _without_forced(
+def without_forced(
     spec: NodeSpec, widgets: Sequence[Widget], values: Sequence[tuple[int, object]]
 ) -> Sequence[tuple[int, object]]:
-    """The values, with their positions in the file, without those of `forceInput` inputs, which old frontends saved
-    too, as their number shows."""
+    """Return the values, with their positions in the file, without those of `forceInput` inputs, which old frontends
+    saved too, as their number shows."""
     kinds = {w.name: w.saved for w in widgets}
     if any(s.type == DYNAMIC_GROUP for s in spec.inputs):
         return values

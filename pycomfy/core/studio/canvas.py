@@ -163,10 +163,13 @@ def _place(node: Node, saved: Mapping[str, object], subgraphs: set[str]) -> Canv
 
 
 def _values(node: Node) -> tuple[CanvasValue, ...]:
+    return tuple(CanvasValue(name, _text(value)) for name, value in list_values(node))
+
+
+def list_values(node: Node) -> list[tuple[str, object]]:
+    """Return the values of a node that are shown, with their names as far as the file has them."""
     named = node.named if node.named is not None else node.values if isinstance(node.values, Mapping) else None
-    pairs: Sequence[tuple[str, object]]
-    pairs = list(named.items()) if named is not None else list(_name_values(node))
-    return tuple(CanvasValue(name, _text(value)) for name, value in pairs[:MAX_VALUES])
+    return list(named.items() if named is not None else _name_values(node))[:MAX_VALUES]
 
 
 def _name_values(node: Node) -> Iterator[tuple[str, object]]:
@@ -234,7 +237,7 @@ def _lay_out(nodes: Sequence[ApiNode]) -> Canvas:
     placed, links = [], []
     for node in nodes:
         column = depths[node.id]
-        values = [(name, value) for name, value in node.inputs.items() if name not in sources[node.id]]
+        values = list_api_values(node, known)
         outputs = slots.get(node.id, 0)
         height = HEAD + LINE * (max(len(sources[node.id]), outputs) + len(values))
         top = bottoms.get(column, 0.0)
@@ -257,6 +260,11 @@ def _lay_out(nodes: Sequence[ApiNode]) -> Canvas:
         for at, (origin, slot) in enumerate(sources[node.id].values()):
             links.append(CanvasLink(f"{origin}:{slot}-{node.id}:{at}", origin, slot, node.id, at, "*"))
     return Canvas("", "", tuple(placed), tuple(links))
+
+
+def list_api_values(node: ApiNode, known: Mapping[str, ApiNode]) -> list[tuple[str, object]]:
+    """Return the inputs of a node that are no links; `known` are all nodes by id."""
+    return [(name, value) for name, value in node.inputs.items() if _link(value, known) is None]
 
 
 def _link(value: object, known: Mapping[str, ApiNode]) -> tuple[str, int] | None:

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pycomfy.operation import Operation
 from pycomfy.server.state import WorkspaceOf
+from pycomfy.services.studio.edit import EditRequest, EditResult, NodeValues, edit_values, show_node_values
 from pycomfy.services.studio.needs import NeedsResult, list_needs
 from pycomfy.services.studio.workflows import (
     GraphResult,
@@ -97,6 +98,25 @@ def graph(workspace: WorkspaceOf, name: Name, version: Version = None) -> GraphR
     """The graph, as the editor shows it: of a version, or of what is being worked on."""
     with Operation().running():
         return draw(workspace, name, version)
+
+
+@router.get("/{name}/values")
+def values(
+    workspace: WorkspaceOf,
+    name: Name,
+    node: Annotated[str, Query(max_length=300)],
+    graph: Annotated[str, Query(max_length=300, description="The subgraph with the node")] = "",
+) -> NodeValues:
+    """The values of a node of what is being worked on, and what each can be."""
+    with Operation().running():
+        return show_node_values(workspace, name, graph, node)
+
+
+@router.post("/{name}/values")
+def edit(workspace: WorkspaceOf, name: Name, request: EditRequest) -> EditResult:
+    """Change values in the working folder. The next build makes a version of it."""
+    with Operation().running():
+        return edit_values(workspace, name, request)
 
 
 @router.get("/{name}/needs")

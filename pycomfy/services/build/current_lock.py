@@ -10,6 +10,7 @@ from pycomfy.core.lockfile.update_policy import GATEWAY
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.errors import BadLock, suggest
 from pycomfy.services.lock.gateway import is_of_release
+from pycomfy.services.lock.kept_pins import find_locked_workflow, keep_pins, write_kept
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_config_fingerprint
 from pycomfy.services.workspace import Workspace
@@ -22,6 +23,8 @@ def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: byte
     if path.is_file():
         text = read_bounded(path, "lock").decode(errors="replace")
         current = parse_lock(text, path=str(path))
+        if not only_read:
+            current = _take_values(workspace, request, text, current, workflow)
         reason = _explain_outdated(workspace, request, current, text, workflow)
         if reason is None:
             _report_other_gateway(request, current)
@@ -36,6 +39,20 @@ def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: byte
     for note in made.notes:
         operation.report(f"note: {note.text}", note.fixes)
     return made.lock
+
+
+def _take_values(workspace: Workspace, request: LockRequest, text: str, lock: Lock, workflow: bytes) -> Lock:
+    """Return the lock; where only values were changed since a version that was built, that of the workflow as it is
+    now, with the same pins. `text` is the lock's file."""
+    if lock.workflow.sha256 == hashlib.sha256(workflow).hexdigest():
+        return lock
+    before = find_locked_workflow(workspace, lock)
+    kept = keep_pins(lock, before, workflow) if before is not None else None
+    if kept is None:
+        return lock
+    operation.report(f"{request.file} needs what it needed before: its lock keeps every pin")
+    write_kept(workspace, request.lock_file, text, kept)
+    return kept
 
 
 def _explain_outdated(workspace: Workspace, request: LockRequest, lock: Lock, text: str, workflow: bytes) -> str | None:
