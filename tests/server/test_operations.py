@@ -59,6 +59,11 @@ def test_a_workflow_that_is_not_there_fails_as_an_operation(client: TestClient) 
         {"kind": "verify", "workflow": "--all"},
         {"kind": "verify", "workflow": "../x"},
         {"kind": "run", "workflow": "a", "gpus": "all --privileged"},
+        {"kind": "restore", "workflow": "a@1", "form": "folder"},
+        {"kind": "restore", "workflow": "a@1", "folder": "/tmp/x"},
+        {"kind": "restore", "workflow": "a@1", "form": "project", "folder": "--to"},
+        {"kind": "restore", "workflow": "a@1", "form": "project", "folder": "x/y"},
+        {"kind": "restore", "workflow": "a@1", "form": "project", "folder": "/x\u0000y"},
         [],
     ],
 )

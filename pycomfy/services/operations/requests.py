@@ -5,9 +5,9 @@ The child process is the command line itself, so that both do the same, and what
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -18,6 +18,11 @@ from pycomfy.services.workspace import Workspace
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
 Word = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x20-][^\x00\n]*$")]
 """A value that no command takes for an option."""
+
+AbsolutePath = Annotated[str, StringConstraints(max_length=1000, pattern=r"^/[^\x00-\x1f]*$")]
+
+Form = Literal["image", "folder", "project"]
+"""What a version is restored as."""
 
 
 class Request(BaseModel):
@@ -78,13 +83,24 @@ class VerifyRequest(Request):
 
 
 class RestoreRequest(Request):
-    """Restore a version's image."""
+    """Restore a version: its image, or in the new folder `folder` a plain ComfyUI or the Nix project."""
 
     kind: Literal["restore"]
+    form: Form = "image"
+    folder: AbsolutePath | None = None
     offline: bool = False
 
+    @model_validator(mode="after")
+    def _check_folder(self) -> Self:
+        if (self.folder is None) != (self.form == "image"):
+            raise ValueError("a folder or a project needs the path of its folder, an image has none")
+        return self
+
     def command(self, workspace: Workspace, folder: Path) -> list[str]:
-        return ["restore", str(parse_reference(self.workflow)), "--json", *(["--offline"] if self.offline else [])]
+        words = ["restore", str(parse_reference(self.workflow)), "--json"]
+        if self.folder is not None:
+            words += ["--to" if self.form == "folder" else "--project", self.folder]
+        return words + (["--offline"] if self.offline else [])
 
 
 class PullModelsRequest(Request):

@@ -1,4 +1,4 @@
-"""Show what the image of a version consists of: its layers, and which of them the version before has, too."""
+"""Show what the image of a version consists of: its layers, and which of them another version has, too."""
 
 import contextlib
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class LayerEntry:
-    """A layer; `size` is in bytes, None where the image is not on this machine. `shared`: the version before has it."""
+    """A layer; `size` is in bytes, None where the image is not on this machine. It is `shared` if the version that
+    it is compared with has it."""
 
     name: str
     digest: str
@@ -22,7 +23,9 @@ class LayerEntry:
 
 
 class ImageResult(Result):
-    """The newest image of a version. `here` says whether its layers are on this machine, `oci` where they are."""
+    """The newest image of a version. `here` says whether its layers are on this machine, `oci` where they are. `before`
+    is the version that it is compared with, None without one that has an image; `new_size` are the bytes of the layers
+    that that does not have, which a push to its registry sends, None where they are not known."""
 
     name: str
     version: int
@@ -32,17 +35,19 @@ class ImageResult(Result):
     size: int
     oci: str
     here: bool
+    before: int | None
+    new_size: int | None
     layers: tuple[LayerEntry, ...]
 
 
-def describe_image(workspace: Workspace, name: str, version: int) -> ImageResult:
-    """Describe an image. Raises `NotFound` for a version without one."""
+def describe_image(workspace: Workspace, name: str, version: int, other: int | None = None) -> ImageResult:
+    """Describe an image, compared with that of the version `other`; None for the one before. Raises `NotFound` for a
+    version without one."""
     record = find_image(workspace, Reference(name, version))
-    before: set[str] = set()
-    if version > 1:
-        with workspace.open_database() as database:
-            earlier = database.find_image(name, version - 1, record.platform)
-        before = set(earlier.diff_ids) if earlier is not None else set()
+    other = version - 1 if other is None else other
+    with workspace.open_database() as database:
+        earlier = database.find_image(name, other, record.platform) if other > 0 else None
+    before = set(earlier.diff_ids) if earlier is not None else set()
     built = workspace.versions.images(workspace.versions.find(f"{name}@{version}").tree).get(record.platform)
     names = built.layer_names if built is not None else ()
     sizes: tuple[int, ...] = ()
@@ -66,5 +71,7 @@ def describe_image(workspace: Workspace, name: str, version: int) -> ImageResult
         size=record.size,
         oci=str(record.layout),
         here=bool(sizes),
+        before=other if earlier is not None else None,
+        new_size=sum(layer.size or 0 for layer in layers if not layer.shared) if sizes else None,
         layers=layers,
     )

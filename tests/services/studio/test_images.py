@@ -18,6 +18,9 @@ def test_layers_of_the_version_before_are_shared_and_an_image_that_is_gone_has_n
     assert [(layer.name, layer.shared) for layer in first.layers] == [("root", False), ("workflow", False)]
     assert [(layer.name, layer.shared) for layer in second.layers] == [("root", True), ("workflow", False)]
     assert not second.here and {layer.size for layer in second.layers} == {None}
+    assert (first.before, second.before, second.new_size) == (None, 1, None)
+    assert [layer.shared for layer in describe_image(workspace, "sky", 1, 2).layers] == [True, False]
+    assert describe_image(workspace, "sky", 2, 7).before is None
 
 
 def test_a_version_without_an_image_says_so(tmp_path: Path) -> None:
