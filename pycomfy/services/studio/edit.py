@@ -38,7 +38,7 @@ MAX_CHANGES = 2000
 Id = Annotated[str, StringConstraints(max_length=300)]
 
 
-class Change(BaseModel):
+class WantedChange(BaseModel):
     """A value of a node that is to be another one, as text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,7 +55,7 @@ class EditRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    changes: Annotated[tuple[Change, ...], Field(max_length=MAX_CHANGES)]
+    changes: Annotated[tuple[WantedChange, ...], Field(max_length=MAX_CHANGES)]
     dry: bool = False
 
 

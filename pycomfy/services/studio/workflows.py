@@ -1,5 +1,6 @@
 """List the workflows that were built or are being worked on, and draw one."""
 
+import hashlib
 from typing import Literal
 
 from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, parse_lock
@@ -40,10 +41,11 @@ class WorkflowEntry(Result):
 class GraphResult(Result):
     """A workflow as the editor shows it. `graphs` are its own and those of its subgraphs. `packs` says which node pack
     has a node type, where that is locked; `provenance` what the workflow itself says. `version` is None for the working
-    folder's."""
+    folder's. `base` is the SHA-256 of its file."""
 
     name: str
     version: int | None
+    base: str
     format: str
     graphs: tuple[Canvas, ...]
     packs: dict[str, str]
@@ -123,6 +125,7 @@ def draw(workspace: Workspace, name: str, version: int | None = None) -> GraphRe
     return GraphResult(
         name=name,
         version=number,
+        base=hashlib.sha256(files[WORKFLOW]).hexdigest(),
         format=workflow.format,
         graphs=canvases,
         packs={type_: pack.name for pack in lock.packs for type_ in pack.types} if lock is not None else {},

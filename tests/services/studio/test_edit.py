@@ -11,7 +11,7 @@ from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprints
 from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.errors import BadInput
 from pycomfy.services.lock.kept_pins import find_locked_workflow, keep_pins
-from pycomfy.services.studio.edit import Change, EditRequest, EditResult, edit_values, show_node_values
+from pycomfy.services.studio.edit import EditRequest, EditResult, WantedChange, edit_values, show_node_values
 from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import make_files, record
 
@@ -33,7 +33,7 @@ def edit(
     workspace: Workspace, *changes: tuple[str, str, str], base: str | None = None, dry: bool = False
 ) -> EditResult:
     base = base or show_node_values(workspace, "portrait", "", "2").base
-    wanted = tuple(Change(node=node, key=key, text=text) for node, key, text in changes)
+    wanted = tuple(WantedChange(node=node, key=key, text=text) for node, key, text in changes)
     return edit_values(workspace, "portrait", EditRequest(base=base, changes=wanted, dry=dry))
 
 

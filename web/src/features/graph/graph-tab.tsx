@@ -7,10 +7,14 @@ import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Input, NativeSelect } from "@/components/ui/input";
 import { count } from "@/lib/format";
+import { NO_EDITS, useDrafts } from "./drafts";
+import { EditBar } from "./edit-bar";
 import { GraphView } from "./graph-view";
 import { searchNodes } from "./layout";
+import { applyEdits, NO_MARKS } from "./marks";
 import { NodeDetails } from "./node-details";
 import { NodeTable } from "./node-table";
+import { NodeValues } from "./node-values";
 
 /** The workflow as a graph, or as a table of its nodes. */
 export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
@@ -22,7 +26,13 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
   const { data: graph, error, refetch, isPending } = useQuery(graphQuery(workflow.name, version));
   const { data: versions = [] } = useQuery(versionsQuery(workflow.name));
 
-  const canvas = graph?.graphs.find((one) => one.id === (path.at(-1) ?? "")) ?? graph?.graphs[0];
+  const draft = useDrafts((state) => state.drafts[workflow.name]);
+
+  const saved = graph?.graphs.find((one) => one.id === (path.at(-1) ?? "")) ?? graph?.graphs[0];
+  const editable = version === undefined;
+  const edits = (editable ? draft?.edits : undefined) ?? NO_EDITS;
+  const edited = useMemo(() => (saved === undefined ? null : applyEdits(saved, edits)), [saved, edits]);
+  const canvas = edited?.canvas;
   const found = useMemo(() => (graph && canvas ? searchNodes(canvas, graph, search) : null), [graph, canvas, search]);
   const node = canvas?.nodes.find((one) => one.id === selected) ?? null;
 
@@ -95,8 +105,19 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
         <NodeTable canvas={canvas} graph={graph} found={found} onOpen={open} />
       ) : (
         <div className="relative min-h-[60vh] flex-1 border-t">
-          <GraphView key={`${canvas.id}-${version ?? ""}`} canvas={canvas} graph={graph} found={found} onSelect={setSelected} onOpen={open} />
-          {node !== null && <NodeDetails node={node} graph={graph} onClose={() => setSelected(null)} onOpen={open} />}
+          <GraphView key={`${canvas.id}-${version ?? ""}`} canvas={canvas} graph={graph} found={found} marks={edited?.marks ?? NO_MARKS} onSelect={setSelected} onOpen={open} />
+          {node !== null && (
+            <NodeDetails node={node} graph={graph} onClose={() => setSelected(null)} onOpen={open}>
+              {editable ? (
+                <NodeValues key={node.id} workflow={workflow.name} graph={graph} canvas={canvas.id} node={node} edits={edits} base={draft?.base ?? graph.base} />
+              ) : undefined}
+            </NodeDetails>
+          )}
+        </div>
+      )}
+      {editable && draft !== undefined && (
+        <div className="sticky bottom-0 z-20 bg-background">
+          <EditBar workflow={workflow.name} draft={draft} base={graph.base} />
         </div>
       )}
     </div>

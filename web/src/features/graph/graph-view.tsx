@@ -3,8 +3,9 @@ import "@xyflow/react/dist/style.css";
 import { useEffect, useMemo } from "react";
 import type { Canvas, CanvasNode, GraphResult } from "@/api/schema";
 import { useTheme } from "@/lib/theme";
-import { type FlowNode, makeEdges, makeNodes } from "./layout";
+import { type CardNode, makeEdges, makeNodes } from "./layout";
 import { GroupBox, NodeCard } from "./node-card";
+import { type Marks, NO_MARKS, SIGNS } from "./marks";
 import "./graph.css";
 
 const TYPES = { card: NodeCard, "group-box": GroupBox };
@@ -16,6 +17,7 @@ type Props = {
   canvas: Canvas;
   graph: GraphResult;
   found: ReadonlySet<string> | null;
+  marks?: Marks;
   onSelect: (id: string | null) => void;
   onOpen: (node: CanvasNode) => void;
 };
@@ -28,11 +30,11 @@ export function GraphView(props: Props) {
   );
 }
 
-function Flow({ canvas, graph, found, onSelect, onOpen }: Props) {
+function Flow({ canvas, graph, found, marks = NO_MARKS, onSelect, onOpen }: Props) {
   const dark = useTheme((state) => state.dark);
   const { fitView } = useReactFlow();
-  const nodes = useMemo(() => makeNodes(canvas, graph, found), [canvas, graph, found]);
-  const edges = useMemo(() => makeEdges(canvas), [canvas]);
+  const nodes = useMemo(() => makeNodes(canvas, graph, found, marks), [canvas, graph, found, marks]);
+  const edges = useMemo(() => makeEdges(canvas, marks), [canvas, marks]);
   const byId = useMemo(() => new Map(canvas.nodes.map((node) => [node.id, node])), [canvas]);
 
   useEffect(() => {
@@ -75,6 +77,7 @@ function Flow({ canvas, graph, found, onSelect, onOpen }: Props) {
 
 function miniColor(node: Node): string {
   if (node.type === "group-box") return "transparent";
-  const { color } = (node as FlowNode & { data: { node: CanvasNode } }).data.node;
-  return color ?? "color-mix(in oklch, var(--muted-foreground) 55%, var(--card))";
+  const { node: saved, mark } = (node as CardNode).data;
+  if (mark !== null) return SIGNS[mark.kind].color;
+  return saved.color ?? "color-mix(in oklch, var(--muted-foreground) 55%, var(--card))";
 }

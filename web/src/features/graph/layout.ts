@@ -1,6 +1,7 @@
 import { type Edge, type Node, type NodeHandle, Position } from "@xyflow/react";
 import type { Canvas, CanvasGroup, CanvasNode, GraphResult } from "@/api/schema";
 import { typeColor } from "./colors";
+import { type LinkMark, type Marks, NO_MARKS, type NodeMark } from "./marks";
 
 /** What the editor's title bar takes above a node's place. */
 export const TITLE = 30;
@@ -14,7 +15,7 @@ export const LINE = 60;
 const COLLAPSED_WIDTH = 160;
 
 /** `linked` are the slots that links go to and come from: `in-0`, `out-1`. */
-export type CardData = { node: CanvasNode; pack: string | null; dimmed: boolean; linked: ReadonlySet<string> };
+export type CardData = { node: CanvasNode; pack: string | null; dimmed: boolean; linked: ReadonlySet<string>; mark: NodeMark | null };
 export type CardNode = Node<CardData, "card">;
 export type GroupNode = Node<{ group: CanvasGroup }, "group-box">;
 export type FlowNode = CardNode | GroupNode;
@@ -26,7 +27,12 @@ export function packOf(type: string, graph: Pick<GraphResult, "packs" | "provena
 }
 
 /** React Flow's nodes of a graph, at the editor's places; groups lie behind. */
-export function makeNodes(canvas: Canvas, graph: Pick<GraphResult, "packs" | "provenance">, found: ReadonlySet<string> | null): FlowNode[] {
+export function makeNodes(
+  canvas: Canvas,
+  graph: Pick<GraphResult, "packs" | "provenance">,
+  found: ReadonlySet<string> | null,
+  marks: Marks = NO_MARKS,
+): FlowNode[] {
   const groups = canvas.groups.map(
     (group, at): GroupNode => ({
       id: `group-${at}`,
@@ -48,8 +54,8 @@ export function makeNodes(canvas: Canvas, graph: Pick<GraphResult, "packs" | "pr
       position: { x: node.x, y: node.y - TITLE },
       width: node.collapsed ? COLLAPSED_WIDTH : node.width,
       height: node.collapsed ? TITLE : node.height + TITLE,
-      data: { node, pack: packOf(node.type, graph), dimmed: found !== null && !found.has(node.id), linked: linked.get(node.id) ?? NONE },
-      ariaLabel: `${node.title}, ${node.mode}`,
+      data: { node, pack: packOf(node.type, graph), dimmed: found !== null && !found.has(node.id), linked: linked.get(node.id) ?? NONE, mark: marks.nodes.get(node.id) ?? null },
+      ariaLabel: [node.title, node.mode, marks.nodes.get(node.id)?.kind].filter(Boolean).join(", "),
       handles: makeHandles(node, linked.get(node.id) ?? NONE),
     }),
   );
@@ -119,21 +125,27 @@ function makeHandles(node: CanvasNode, linked: ReadonlySet<string>): NodeHandle[
   ].filter((handle) => linked.has(handle.id ?? ""));
 }
 
-export function makeEdges(canvas: Canvas): Edge[] {
+export function makeEdges(canvas: Canvas, marks: Marks = NO_MARKS): Edge[] {
   const modes = new Map(canvas.nodes.map((node) => [node.id, node.mode]));
   return canvas.links.map((link) => ({
     id: link.id,
+    ...markEdge(marks.links.get(link.id)),
     source: link.source,
     sourceHandle: `out-${link.source_slot}`,
     target: link.target,
     targetHandle: `in-${link.target_slot}`,
     style: {
       stroke: typeColor(link.type),
-      strokeWidth: 2,
+      strokeWidth: marks.links.has(link.id) ? 3.5 : 2,
+      ...(marks.links.get(link.id) === "removed" ? { strokeDasharray: "7 6" } : {}),
       opacity: modes.get(link.source) === "muted" || modes.get(link.target) === "muted" ? 0.35 : 0.9,
     },
     focusable: false,
   }));
+}
+
+function markEdge(mark: LinkMark | undefined): Partial<Edge> {
+  return mark === undefined ? {} : { label: mark === "added" ? "+ added" : "− removed" };
 }
 
 /** The ids of the nodes that a search finds: by id, title, type, pack or value. Null where nothing is searched. */

@@ -4,6 +4,7 @@ import { memo } from "react";
 import type { CanvasSlot } from "@/api/schema";
 import { cn } from "@/lib/cn";
 import { typeColor } from "./colors";
+import { SIGNS } from "./marks";
 import { type CardNode, type GroupNode, LINE, makeRows, placeSlots } from "./layout";
 
 /** Below this zoom no text can be read: cards are drawn as blocks, so that thousands of them stay smooth. */
@@ -23,23 +24,30 @@ function Slot({ slot, at, side, top }: { slot: CanvasSlot; at: number; side: "in
   );
 }
 
-function NodeValue({ name, text, linked }: { name: string; text: string; linked: boolean }) {
+function NodeValue({ name, text, linked, old }: { name: string; text: string; linked: boolean; old: string | undefined }) {
+  const changed = old !== undefined && "bg-info/15 ring-1 ring-info/50";
   if (text.length > LINE) {
     return (
-      <div className="my-0.5 h-[120px] overflow-hidden rounded bg-background/70 px-1.5 whitespace-pre-wrap text-foreground/85">{text}</div>
+      <div className={cn("my-0.5 h-[120px] overflow-hidden rounded bg-background/70 px-1.5 whitespace-pre-wrap text-foreground/85", changed)}>{text}</div>
     );
   }
   return (
-    <div className={cn("my-0.5 flex h-[20px] gap-2 rounded px-1.5", !linked && "bg-background/70")}>
-      {name !== "" && <span className="shrink-0 text-muted-foreground">{name}</span>}
-      {!linked && <span className={cn("min-w-0 flex-1 truncate text-foreground/85", name !== "" && "text-right")}>{text}</span>}
+    <div className={cn("my-0.5 flex h-[20px] gap-2 rounded px-1.5", !linked && "bg-background/70", changed)}>
+      {name !== "" && <span className="min-w-0 shrink truncate text-muted-foreground">{name}</span>}
+      {!linked && (
+        <span className={cn("min-w-0 flex-1 truncate text-foreground/85", name !== "" && "text-right")}>
+          {old !== undefined && <span className="text-muted-foreground">{old === "" ? "–" : old} → </span>}
+          {text}
+        </span>
+      )}
     </div>
   );
 }
 
 /** A node as ComfyUI draws it: its title, slots at the sides, then its values. */
 export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<CardNode>) {
-  const { node, pack, dimmed, linked } = data;
+  const { node, pack, dimmed, linked, mark } = data;
+  const sign = mark === null ? null : SIGNS[mark.kind];
   const far = useStore((state) => state.transform[2] < READABLE);
   const { sockets, values } = makeRows(node);
   const rows = Math.max(sockets.length, node.outputs.length);
@@ -47,11 +55,14 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
   return (
     <div
       data-mode={node.mode}
+      data-mark={mark?.kind}
       className={cn(
         "flex size-full flex-col overflow-hidden rounded-lg border bg-card text-[12px] shadow-sm transition-opacity",
         selected && "border-ring ring-2 ring-ring/50",
         node.mode === "muted" && "opacity-45",
         node.mode === "bypassed" && "border-dashed border-[#c83cff] opacity-60",
+        sign !== null && cn("border-2 opacity-100", sign.border),
+        mark?.kind === "removed" && "border-dashed",
         dimmed && "opacity-20",
       )}
       style={node.background === null ? undefined : { background: `color-mix(in srgb, ${node.background} 26%, var(--card))` }}
@@ -62,7 +73,12 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
       >
         {!far && (
           <>
-            <span className="min-w-0 flex-1 truncate">{node.title}</span>
+            {sign !== null && (
+              <span className={cn("shrink-0 rounded px-1 text-[11px] font-semibold", sign.badge)}>
+                {sign.sign} {mark?.kind}
+              </span>
+            )}
+            <span className={cn("min-w-0 flex-1 truncate", mark?.kind === "removed" && "line-through")}>{node.title}</span>
             {node.subgraph !== null && <Layers2 className="size-3.5 text-muted-foreground" aria-label="a subgraph" />}
             {pack !== null && <span className="max-w-[45%] truncate rounded bg-background/70 px-1 text-[10px] text-muted-foreground">{pack}</span>}
           </>
@@ -83,7 +99,7 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
             </div>
           ))}
           {values.map((value, at) => (
-            <NodeValue key={at} name={value.name} text={value.text} linked={node.inputs[value.input]?.linked === true} />
+            <NodeValue key={at} name={value.name} text={value.text} linked={node.inputs[value.input]?.linked === true} old={mark?.olds.get(at)} />
           ))}
         </div>
       )}

@@ -1,14 +1,15 @@
 import { Layers2, X } from "lucide-react";
+import type { ReactNode } from "react";
 import type { CanvasNode, GraphResult } from "@/api/schema";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { typeColor } from "./colors";
 import { packOf } from "./layout";
 
-type Props = { node: CanvasNode; graph: GraphResult; onClose: () => void; onOpen: (node: CanvasNode) => void };
+type Props = { node: CanvasNode; graph: GraphResult; onClose: () => void; onOpen: (node: CanvasNode) => void; children?: ReactNode };
 
-/** What is known of the node that was clicked. */
-export function NodeDetails({ node, graph, onClose, onOpen }: Props) {
+/** What is known of the node that was clicked; `children` are its values where these can be changed. */
+export function NodeDetails({ node, graph, onClose, onOpen, children }: Props) {
   const said = graph.provenance[node.type];
   const pack = packOf(node.type, graph);
   return (
@@ -37,7 +38,8 @@ export function NodeDetails({ node, graph, onClose, onOpen }: Props) {
           <Layers2 /> Step in
         </Button>
       )}
-      {node.values.length > 0 && (
+      {children}
+      {children === undefined && node.values.length > 0 && (
         <dl className="mt-3 space-y-1.5">
           {node.values.map((value, at) => (
             <div key={at}>

@@ -36,7 +36,7 @@ export default function VersionsTab({ workflow }: { workflow: WorkflowEntry }) {
   }
   const run = async (kind: "verify" | "restore", version: number) => {
     const workflow_ = `${workflow.name}@${version}`;
-    const operation = await start.mutateAsync(kind === "verify" ? { kind, workflow: workflow_ } : { kind, workflow: workflow_, offline: false });
+    const operation = await start.mutateAsync(kind === "verify" ? { kind, workflow: workflow_ } : { kind, workflow: workflow_, form: "image", offline: false });
     navigate(`/workflows/${workflow.name}/builds/${operation.id}`);
   };
   const compare = (version: number) => setPair(pair?.[1] === version ? null : [Math.max(1, version - 1), version]);
