@@ -54,11 +54,15 @@ export const diffQuery = (name: string, version: number, to: number) =>
       ),
   });
 
-export const imageQuery = (name: string, version: number) =>
+export const imageQuery = (name: string, version: number, before?: number) =>
   queryOptions({
-    queryKey: ["workflows", name, "versions", version, "image"],
+    queryKey: ["workflows", name, "versions", version, "image", before ?? null],
     queryFn: () =>
-      unwrap(api.GET("/api/workflows/{name}/versions/{version}/image", { params: { path: { name, version } } })),
+      unwrap(
+        api.GET("/api/workflows/{name}/versions/{version}/image", {
+          params: { path: { name, version }, query: { before: before ?? null } },
+        }),
+      ),
   });
 
 export const exampleQuery = (name: string, version: number, lang: Language) =>

@@ -1,20 +1,25 @@
 import { useQuery } from "@tanstack/react-query";
-import { ArrowRight } from "lucide-react";
-import { diffQuery } from "@/api/queries";
+import { ArrowRight, List, Workflow } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
+import { diffQuery, imageQuery } from "@/api/queries";
 import type { DiffResult, LogEntry, Moved } from "@/api/schema";
 import { LoadError, Loading } from "@/components/states";
+import { Button } from "@/components/ui/button";
 import { NativeSelect } from "@/components/ui/input";
 import { cn } from "@/lib/cn";
 import { count, formatSize } from "@/lib/format";
+
+const ComparedGraph = lazy(() => import("@/features/compare/compared-graph"));
 
 type Props = { name: string; versions: LogEntry[]; pair: [number, number]; onChange: (pair: [number, number]) => void };
 
 /** What changed between two versions: nodes, parameters, packs, packages, layers. */
 export function DiffView({ name, versions, pair, onChange }: Props) {
   const { data: diff, error, refetch, isPending } = useQuery(diffQuery(name, pair[0], pair[1]));
+  const [asGraph, setAsGraph] = useState(false);
   return (
     <div className="rounded-b-lg border border-t-0 bg-muted/40 p-3">
-      <div className="mb-3 flex items-center gap-2 text-[0.86rem]">
+      <div className="mb-3 flex flex-wrap items-center gap-2 text-[0.86rem]">
         <span>Since</span>
         <NativeSelect aria-label="The version before" className="h-7 w-auto" value={pair[0]} onChange={(e) => onChange([Number(e.target.value), pair[1]])}>
           {versions
@@ -25,8 +30,28 @@ export function DiffView({ name, versions, pair, onChange }: Props) {
               </option>
             ))}
         </NativeSelect>
+        <div className="flex-1" />
+        <div className="flex rounded-md border border-input bg-card p-0.5" role="group" aria-label="Form of the comparison">
+          <Button variant={asGraph ? "ghost" : "secondary"} size="sm" className="h-6" aria-pressed={!asGraph} onClick={() => setAsGraph(false)}>
+            <List /> List
+          </Button>
+          <Button variant={asGraph ? "secondary" : "ghost"} size="sm" className="h-6" aria-pressed={asGraph} onClick={() => setAsGraph(true)}>
+            <Workflow /> Graph
+          </Button>
+        </div>
       </div>
-      {isPending ? <Loading rows={3} /> : error !== null ? <LoadError error={error} retry={refetch} /> : <Changes diff={diff} />}
+      {asGraph ? (
+        <Suspense fallback={<Loading rows={8} />}>
+          <ComparedGraph name={name} pair={pair} />
+        </Suspense>
+      ) : isPending ? (
+        <Loading rows={3} />
+      ) : error !== null ? (
+        <LoadError error={error} retry={refetch} />
+      ) : (
+        <Changes diff={diff} />
+      )}
+      <ImageComparison name={name} pair={pair} />
     </div>
   );
 }
@@ -86,17 +111,36 @@ function Changes({ diff }: { diff: DiffResult }) {
             ))}
           </Block>
         ))}
-      {diff.images.map((image) => (
-        <Block key={image.platform} title={`Image, ${image.platform}`}>
-          <li className="px-2 py-1 text-[0.84rem]">
-            {count(image.shared, "layer")} shared, {image.added.length} new, {image.removed.length} gone; {formatSize(image.old_size)} → {formatSize(image.new_size)}
-          </li>
-          {image.added.map((layer) => (
-            <Row key={layer} sign="+" name={layer} rest="layer" />
-          ))}
-        </Block>
-      ))}
     </div>
+  );
+}
+
+/** The layers of the newer image: which the other has too, and what a push to its registry sends. */
+function ImageComparison({ name, pair }: { name: string; pair: [number, number] }) {
+  const { data: image, error, isPending } = useQuery(imageQuery(name, pair[1], pair[0]));
+  // A version that was never built has no image: there is nothing to say of it.
+  if (error !== null || isPending) return null;
+  const fresh = image.layers.filter((layer) => !layer.shared);
+  const share = image.size > 0 ? Math.round((1 - (image.new_size ?? 0) / image.size) * 100) : 0;
+  return (
+    <section className="mt-4" aria-label="Layers">
+      <h3 className="mb-1 text-[0.78rem] font-medium text-muted-foreground">Image, {image.platform}</h3>
+      <div className="rounded-md border bg-card px-2.5 py-1.5 text-[0.86rem]">
+        {image.before === null ? (
+          <p>Version {pair[0]} has no image here to compare its layers with.</p>
+        ) : (
+          <p className="flex flex-wrap items-baseline gap-x-3">
+            <span>{count(image.layers.length - fresh.length, "layer")} shared</span>
+            <span>{fresh.length === 0 ? "none new" : `${fresh.length} new: ${fresh.map((layer) => layer.name || "unnamed").join(", ")}`}</span>
+            {image.new_size !== null && (
+              <span className="ml-auto tabular-nums">
+                {formatSize(image.new_size)} of {formatSize(image.size)} to push{share > 0 && `, ${share} % are there already`}
+              </span>
+            )}
+          </p>
+        )}
+      </div>
+    </section>
   );
 }
 

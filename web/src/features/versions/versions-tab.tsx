@@ -2,21 +2,24 @@ import { useQuery } from "@tanstack/react-query";
 import { GitCommitVertical, RotateCcw, ShieldCheck } from "lucide-react";
 import { useState } from "react";
 import { useLocation } from "wouter";
-import { useStartOperation, versionsQuery } from "@/api/queries";
+import { versionsQuery } from "@/api/queries";
 import type { LogEntry, WorkflowEntry } from "@/api/schema";
 import { Copyable } from "@/components/copy-button";
 import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { formatAgo, formatSize, formatTime, shortDigest } from "@/lib/format";
 import { cn } from "@/lib/cn";
+import { parsePair } from "@/features/compare/compare";
 import { DiffView } from "./diff-view";
+import { RestoreDialog } from "./restore-dialog";
+import { VerifyDialog } from "./verify-dialog";
 
 /** The versions of a workflow, newest first; two of them can be compared. */
-export default function VersionsTab({ workflow }: { workflow: WorkflowEntry }) {
+export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry; id: string | undefined }) {
   const [, navigate] = useLocation();
   const { data: versions, error, refetch, isPending } = useQuery(versionsQuery(workflow.name));
-  const start = useStartOperation();
-  const [pair, setPair] = useState<[number, number] | null>(null);
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const pair = parsePair(id);
   if (isPending) return <Loading className="p-4 md:p-6" />;
   if (error !== null) {
     return (
@@ -34,37 +37,38 @@ export default function VersionsTab({ workflow }: { workflow: WorkflowEntry }) {
       </div>
     );
   }
-  const run = async (kind: "verify" | "restore", version: number) => {
-    const workflow_ = `${workflow.name}@${version}`;
-    const operation = await start.mutateAsync(kind === "verify" ? { kind, workflow: workflow_ } : { kind, workflow: workflow_, form: "image", offline: false });
-    navigate(`/workflows/${workflow.name}/builds/${operation.id}`);
-  };
+  const base = `/workflows/${workflow.name}`;
+  const setPair = (next: [number, number] | null) => navigate(next === null ? `${base}/versions` : `${base}/versions/${next[0]}..${next[1]}`, { replace: true });
   const compare = (version: number) => setPair(pair?.[1] === version ? null : [Math.max(1, version - 1), version]);
+  const dialog = { name: workflow.name, version: asked?.version ?? 0, onClose: () => setAsked(null), onStarted: (started: string) => navigate(`${base}/builds/${started}`) };
   return (
     <div className="mx-auto w-full max-w-6xl space-y-4 p-4 md:p-6">
       <ol className="relative space-y-2">
         {versions.map((one) => (
           <li key={one.version}>
-            <VersionRow entry={one} compared={pair?.[1] === one.version} onCompare={one.version > 1 ? () => compare(one.version) : null} onRun={run} busy={start.isPending} />
+            <VersionRow entry={one} compared={pair?.[1] === one.version} onCompare={one.version > 1 ? () => compare(one.version) : null} onAsk={(what) => setAsked({ what, version: one.version })} />
             {pair !== null && pair[1] === one.version && (
               <DiffView name={workflow.name} versions={versions} pair={pair} onChange={setPair} />
             )}
           </li>
         ))}
       </ol>
+      {asked?.what === "restore" && <RestoreDialog {...dialog} />}
+      {asked?.what === "verify" && <VerifyDialog {...dialog} />}
     </div>
   );
 }
+
+type Asked = { what: "restore" | "verify"; version: number };
 
 type RowProps = {
   entry: LogEntry;
   compared: boolean;
   onCompare: (() => void) | null;
-  onRun: (kind: "verify" | "restore", version: number) => Promise<void>;
-  busy: boolean;
+  onAsk: (what: Asked["what"]) => void;
 };
 
-function VersionRow({ entry, compared, onCompare, onRun, busy }: RowProps) {
+function VersionRow({ entry, compared, onCompare, onAsk }: RowProps) {
   return (
     <article className={cn("rounded-lg border bg-card px-3 py-2.5", compared && "rounded-b-none")}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
@@ -86,10 +90,10 @@ function VersionRow({ entry, compared, onCompare, onRun, busy }: RowProps) {
               Compare
             </Button>
           )}
-          <Button variant="outline" size="sm" disabled={busy} onClick={() => void onRun("verify", entry.version)} title="Build it again in an empty store, and compare every digest">
+          <Button variant="outline" size="sm" onClick={() => onAsk("verify")} title="Build it again in an empty store, and compare every digest">
             <ShieldCheck /> Verify
           </Button>
-          <Button variant="outline" size="sm" disabled={busy} onClick={() => void onRun("restore", entry.version)} title="Build its image again, with the same digest">
+          <Button variant="outline" size="sm" onClick={() => onAsk("restore")} title="As an image with the same digest, a ComfyUI folder, or a Nix project">
             <RotateCcw /> Restore
           </Button>
         </div>

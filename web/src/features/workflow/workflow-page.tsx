@@ -43,7 +43,7 @@ export default function WorkflowPage({ name, tab: given, id }: Props) {
   const contents: Record<Tab, ReactNode> = {
     graph: <GraphTab workflow={workflow} />,
     needs: <NeedsTab name={name} />,
-    versions: <VersionsTab workflow={workflow} />,
+    versions: <VersionsTab workflow={workflow} id={id} />,
     builds: <BuildsTab workflow={workflow} id={id} />,
     api: <InterfaceTab workflow={workflow} />,
     run: <RunTab workflow={workflow} />,
