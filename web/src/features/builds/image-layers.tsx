@@ -6,7 +6,7 @@ import { LoadError, Loading } from "@/components/states";
 import { Badge } from "@/components/ui/badge";
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from "@/components/ui/table";
 import { formatSize, shortDigest } from "@/lib/format";
-import { Fact, Facts } from "./operation-result";
+import { Fact, Facts } from "./facts";
 
 /** The newest image: its digests, and its layers with what the version before has, too. */
 export function ImageLayers({ name, version }: { name: string; version: number }) {

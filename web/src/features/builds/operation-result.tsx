@@ -1,10 +1,12 @@
-import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { OperationEntry } from "@/api/schema";
 import { Copyable } from "@/components/copy-button";
 import { Badge } from "@/components/ui/badge";
-import { count, formatDuration, formatSize } from "@/lib/format";
+import { formatDuration, formatSize } from "@/lib/format";
+import { shellLine } from "@/lib/shell";
+import { Fact, Facts } from "./facts";
 import { Gallery } from "./gallery";
+import { type Verified, VerifyResult } from "./verify-result";
 
 type Value = Record<string, unknown>;
 
@@ -17,7 +19,7 @@ export function OperationResult({ operation }: { operation: OperationEntry }) {
   const result = (operation.result ?? null) as Value | null;
   if (result === null) return null;
   if (operation.kind === "build") return <BuildResult result={result} workflow={operation.workflow} />;
-  if (operation.kind === "verify") return <VerifyResult result={result} />;
+  if (operation.kind === "verify") return <VerifyResult result={result as Verified} />;
   if (operation.kind === "run") return <Gallery operation={operation} />;
   if (operation.kind === "lock") {
     const lines = [...((result["changes"] as string[] | undefined) ?? []), ...((result["notes"] as string[] | undefined) ?? [])];
@@ -38,18 +40,7 @@ export function OperationResult({ operation }: { operation: OperationEntry }) {
       </Facts>
     );
   }
-  if (operation.kind === "restore" && typeof result["manifest_digest"] === "string") {
-    return (
-      <Facts>
-        <Fact term="Image" wide>
-          <Copyable text={result["manifest_digest"]} label="digest" />
-        </Fact>
-        <Fact term="Layout" wide>
-          <Copyable text={text(result["oci"])} label="path" />
-        </Fact>
-      </Facts>
-    );
-  }
+  if (operation.kind === "restore") return <RestoreResult result={result} />;
   return null;
 }
 
@@ -79,41 +70,39 @@ function BuildResult({ result, workflow }: { result: Value; workflow: string }) 
   );
 }
 
-function VerifyResult({ result }: { result: Value }) {
-  const equal = result["equal"] === true;
-  const differences = (result["differences"] as unknown[] | undefined) ?? [];
+function RestoreResult({ result }: { result: Value }) {
+  const folder = text(result["folder"]) || text(result["project"]);
+  if (folder !== "") {
+    return (
+      <Facts>
+        <Fact term="Version">{text(result["version"])}</Fact>
+        <Fact term={typeof result["project"] === "string" ? "Nix project" : "ComfyUI folder"} wide>
+          <Copyable text={folder} label="path" />
+        </Fact>
+        {typeof result["folder"] === "string" && (
+          <Fact term="Run it" wide>
+            <Copyable text={`cd ${shellLine([folder])} && .venv/bin/python main.py`} label="the command" />
+          </Fact>
+        )}
+      </Facts>
+    );
+  }
   return (
     <Facts>
-      <Fact term="Proof">
-        <Badge variant={equal ? "success" : "destructive"}>{equal ? "every digest is equal" : count(differences.length, "difference")}</Badge>
+      <Fact term="Restored">
+        <Badge variant={result["same"] === true ? "success" : "outline"}>{result["same"] === true ? "bit for bit" : "nothing to compare with"}</Badge>
       </Fact>
-      <Fact term="Layers">{text(result["layers"])}</Fact>
+      <Fact term="Version">
+        {text(result["name"])}@{text(result["version"])}
+      </Fact>
+      <Fact term="Layers">{text(result["layers_built"])} built</Fact>
       <Fact term="Took">{formatDuration(Number(result["seconds"]))}</Fact>
-      <Fact term="Recorded" wide>
-        <Copyable text={text(result["recorded"])} label="recorded digest" />
+      <Fact term="Image" wide>
+        <Copyable text={text(result["manifest_digest"])} label="digest" />
       </Fact>
-      <Fact term="Built again" wide>
-        <Copyable text={text(result["rebuilt"])} label="rebuilt digest" />
+      <Fact term="Layout" wide>
+        <Copyable text={text(result["oci"])} label="path" />
       </Fact>
-      {differences.length > 0 && (
-        <Fact term="Differences" wide>
-          <pre className="max-h-72 overflow-auto text-[0.8rem] whitespace-pre-wrap">{JSON.stringify(differences, null, 1)}</pre>
-        </Fact>
-      )}
     </Facts>
   );
 }
-
-export function Facts({ children }: { children: ReactNode }) {
-  return <dl className="grid grid-cols-2 gap-x-6 gap-y-2.5 rounded-lg border bg-card px-4 py-3 sm:grid-cols-4">{children}</dl>;
-}
-
-export function Fact({ term, wide = false, children }: { term: string; wide?: boolean; children: ReactNode }) {
-  return (
-    <div className={wide ? "col-span-full min-w-0" : "min-w-0"}>
-      <dt className="text-[0.78rem] text-muted-foreground">{term}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
-    </div>
-  );
-}
-

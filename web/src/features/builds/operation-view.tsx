@@ -14,6 +14,8 @@ import { formatTime } from "@/lib/format";
 import { shellLine } from "@/lib/shell";
 import { KINDS } from "./builds-tab";
 import { Log } from "./log";
+import { answer, splitQuestions } from "./questions";
+import { QuestionsForm } from "./questions-form";
 import { OperationResult } from "./operation-result";
 import { Steps } from "./steps";
 
@@ -61,7 +63,7 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
           <Copyable text={shellLine(["pycomfy", ...operation.command])} label="the command" />
         </div>
       )}
-      <Outcome operation={operation} act={act} />
+      <Outcome operation={operation} act={act} busy={start.isPending} onAnswer={(answers) => void again(answer(operation.arguments as OperationRequest, workflow, answers))} />
       {operation.state === "waiting" && <p className="text-muted-foreground">It waits until another operation is done.</p>}
       <Steps steps={log.steps} running={operation.state === "running"} />
       <Log lines={log.lines} live={operation.state === "running"} />
@@ -70,11 +72,19 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
   );
 }
 
-function Outcome({ operation, act }: { operation: OperationEntry; act: (fix: Fix) => (() => void) | null }) {
+type OutcomeProps = { operation: OperationEntry; act: (fix: Fix) => (() => void) | null; onAnswer: (answers: string[]) => void; busy: boolean };
+
+function Outcome({ operation, act, onAnswer, busy }: OutcomeProps) {
   if (operation.error !== null && operation.error !== undefined) {
+    const { questions, others } = splitQuestions(operation.error as ProblemLike);
     return (
-      <div role="alert" className="rounded-lg border border-destructive/30 bg-card p-3">
-        <ProblemView problem={operation.error as ProblemLike} act={act} />
+      <div role="alert" className="space-y-3">
+        {questions.length > 0 && <QuestionsForm questions={questions} onAnswer={onAnswer} busy={busy} />}
+        {others.length > 0 && (
+          <div className="rounded-lg border border-destructive/30 bg-card p-3">
+            <ProblemView problem={{ ...operation.error, message: "", problems: others }} act={act} />
+          </div>
+        )}
       </div>
     );
   }
