@@ -52,7 +52,7 @@ export default function ComparedGraph({ name, pair }: { name: string; pair: [num
         </Button>
       </div>
       <div className="relative h-[26rem]">
-        <GraphView key={`${pair.join()}-${shown.canvas.id}`} canvas={shown.canvas} graph={graph} found={found} marks={shown.marks} onSelect={() => undefined} onOpen={open} />
+        <GraphView key={`${pair.join()}-${shown.canvas.id}`} canvas={shown.canvas} graph={graph} found={found} marks={shown.marks} map={false} onSelect={() => undefined} onOpen={open} />
       </div>
     </div>
   );

@@ -18,6 +18,7 @@ type Props = {
   graph: GraphResult;
   found: ReadonlySet<string> | null;
   marks?: Marks;
+  map?: boolean;
   onSelect: (id: string | null) => void;
   onOpen: (node: CanvasNode) => void;
 };
@@ -30,7 +31,7 @@ export function GraphView(props: Props) {
   );
 }
 
-function Flow({ canvas, graph, found, marks = NO_MARKS, onSelect, onOpen }: Props) {
+function Flow({ canvas, graph, found, marks = NO_MARKS, map = true, onSelect, onOpen }: Props) {
   const dark = useTheme((state) => state.dark);
   const { fitView } = useReactFlow();
   const nodes = useMemo(() => makeNodes(canvas, graph, found, marks), [canvas, graph, found, marks]);
@@ -70,7 +71,7 @@ function Flow({ canvas, graph, found, marks = NO_MARKS, onSelect, onOpen }: Prop
     >
       <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} color="var(--canvas-dot)" />
       <Controls showInteractive={false} position="bottom-left" />
-      <MiniMap pannable zoomable position="bottom-right" className="hidden md:block" nodeColor={miniColor} />
+      {map && <MiniMap pannable zoomable position="bottom-right" className="hidden md:block" nodeColor={miniColor} />}
     </ReactFlow>
   );
 }

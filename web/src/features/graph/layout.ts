@@ -52,14 +52,19 @@ export function makeNodes(
       id: node.id,
       type: "card",
       position: { x: node.x, y: node.y - TITLE },
-      width: node.collapsed ? COLLAPSED_WIDTH : node.width,
-      height: node.collapsed ? TITLE : node.height + TITLE,
+      ...sizeOf(node),
+      // Else only those that are drawn already are fitted into the view.
+      measured: sizeOf(node),
       data: { node, pack: packOf(node.type, graph), dimmed: found !== null && !found.has(node.id), linked: linked.get(node.id) ?? NONE, mark: marks.nodes.get(node.id) ?? null },
       ariaLabel: [node.title, node.mode, marks.nodes.get(node.id)?.kind].filter(Boolean).join(", "),
       handles: makeHandles(node, linked.get(node.id) ?? NONE),
     }),
   );
   return [...groups, ...cards];
+}
+
+function sizeOf(node: CanvasNode): { width: number; height: number } {
+  return { width: node.collapsed ? COLLAPSED_WIDTH : node.width, height: node.collapsed ? TITLE : node.height + TITLE };
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -145,7 +150,7 @@ export function makeEdges(canvas: Canvas, marks: Marks = NO_MARKS): Edge[] {
 }
 
 function markEdge(mark: LinkMark | undefined): Partial<Edge> {
-  return mark === undefined ? {} : { label: mark === "added" ? "+ added" : "− removed" };
+  return mark === undefined ? {} : { label: mark === "added" ? "+" : "−" };
 }
 
 /** The ids of the nodes that a search finds: by id, title, type, pack or value. Null where nothing is searched. */

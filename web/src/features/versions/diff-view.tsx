@@ -132,11 +132,11 @@ function ImageComparison({ name, pair }: { name: string; pair: [number, number] 
           <p className="flex flex-wrap items-baseline gap-x-3">
             <span>{count(image.layers.length - fresh.length, "layer")} shared</span>
             <span>{fresh.length === 0 ? "none new" : `${fresh.length} new: ${fresh.map((layer) => layer.name || "unnamed").join(", ")}`}</span>
-            {image.new_size !== null && (
-              <span className="ml-auto tabular-nums">
-                {formatSize(image.new_size)} of {formatSize(image.size)} to push{share > 0 && `, ${share} % are there already`}
-              </span>
-            )}
+            <span className="ml-auto text-muted-foreground tabular-nums">
+              {image.new_size === null
+                ? "bytes to push unknown: the image is not here any more"
+                : `${formatSize(image.new_size)} of ${formatSize(image.size)} to push${share > 0 ? `, ${share} % are there already` : ""}`}
+            </span>
           </p>
         )}
       </div>
