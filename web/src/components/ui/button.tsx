@@ -15,7 +15,7 @@ const buttonVariants = cva(
         destructive: "border border-input bg-card text-destructive hover:bg-destructive/10",
         link: "text-info underline-offset-4 hover:underline",
       },
-      size: { default: "h-8 px-3", sm: "h-7 px-2 text-[0.82rem]", icon: "size-8", "icon-sm": "size-6 [&_svg]:size-3.5" },
+      size: { default: "h-8 px-3", sm: "h-7 px-2 text-[0.82rem]", icon: "size-8", "icon-sm": "size-[24px] [&_svg]:size-3.5" },
     },
     defaultVariants: { variant: "default", size: "default" },
   },

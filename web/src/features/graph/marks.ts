@@ -11,11 +11,11 @@ export type Marks = { nodes: ReadonlyMap<string, NodeMark>; links: ReadonlyMap<s
 export const NO_MARKS: Marks = { nodes: new Map(), links: new Map() };
 
 /** How marks look: a sign and a word say what the colour says. */
-export const SIGNS: Record<MarkKind, { sign: string; border: string; badge: string; color: string }> = {
-  added: { sign: "+", border: "border-success", badge: "bg-success text-background", color: "var(--success)" },
-  removed: { sign: "−", border: "border-destructive", badge: "bg-destructive text-background", color: "var(--destructive)" },
-  changed: { sign: "~", border: "border-info", badge: "bg-info text-background", color: "var(--info)" },
-  edited: { sign: "●", border: "border-warning", badge: "bg-warning text-background", color: "var(--warning)" },
+export const SIGNS: Record<MarkKind, { sign: string; border: string; badge: string; text: string; color: string }> = {
+  added: { sign: "+", border: "border-success", badge: "bg-success text-background", text: "text-success", color: "var(--success)" },
+  removed: { sign: "−", border: "border-destructive", badge: "bg-destructive text-background", text: "text-destructive", color: "var(--destructive)" },
+  changed: { sign: "~", border: "border-info", badge: "bg-info text-background", text: "text-info", color: "var(--info)" },
+  edited: { sign: "●", border: "border-warning", badge: "bg-warning text-background", text: "text-warning", color: "var(--warning)" },
 };
 
 /** The graph as it will be with the changes that are not saved, and which nodes they are in. A subgraph's node is

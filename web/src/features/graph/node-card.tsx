@@ -71,6 +71,7 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
         className="flex h-[30px] shrink-0 items-center gap-1.5 border-b bg-muted px-2.5 font-medium"
         style={node.color === null ? undefined : { background: `color-mix(in srgb, ${node.color} 45%, var(--muted))` }}
       >
+        {far && sign !== null && <span className={cn("absolute inset-x-0 top-0 grid h-[60px] place-items-center text-[54px] font-bold", sign.text)}>{sign.sign}</span>}
         {!far && (
           <>
             {sign !== null && (

@@ -22,7 +22,7 @@ export function ValueField({ value, at, text, onChange }: Props) {
         </label>
         <span className="ml-auto shrink-0 text-[0.76rem] text-muted-foreground">{dirty ? "changed" : bounds(value)}</span>
         {dirty && (
-          <Button variant="ghost" size="icon-sm" className="size-5" aria-label={`Take back ${label}`} title={`It was ${value.text}`} onClick={() => change(value.text)}>
+          <Button variant="ghost" size="icon-sm" className="-my-1" aria-label={`Take back ${label}`} title={`It was ${value.text}`} onClick={() => change(value.text)}>
             <Undo2 />
           </Button>
         )}
