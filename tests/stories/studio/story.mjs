@@ -1,30 +1,43 @@
 // Drives the studio as a person does, and says what it saw, a JSON object a line.
-// usage: node story.mjs URL PICTURES WORKFLOW-FILE
+// usage: node story.mjs URL PICTURES WORKFLOW-FILE CHROMIUM; an address of a server that was started again is read from stdin
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import readline from "node:readline";
 
 const require = createRequire(new URL("../../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const [url, pictures, file, program] = process.argv.slice(2);
 const address = new URL(url).origin;
 const LONG = 6 * 60 * 1000;
-const say = (event, more = {}) => console.log(JSON.stringify({ event, ...more }));
+const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const began = Date.now();
+const say = (event, more = {}) => console.log(JSON.stringify({ event, at: (Date.now() - began) / 1000, ...more }));
+const answers = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox"] });
 const faults = [];
+let down = false; // what a page asks while there is no server fails, and is no fault
 
-async function open(viewport, colorScheme, start = url) {
+async function open(viewport, colorScheme, start) {
   const context = await browser.newContext({ viewport, colorScheme });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  page.on("console", (message) => message.type() === "error" && !down && faults.push(message.text()));
   page.on("request", (request) => {
     if (!request.url().startsWith(address) && !/^(data|blob):/.test(request.url())) faults.push(`asked ${request.url()}`);
   });
   await page.goto(start);
   return page;
+}
+
+/** What `axe` finds wrong in a page. */
+async function examine(page, screen) {
+  await page.evaluate(axe);
+  const found = await page.evaluate((runOnly) => window.axe.run(document, { resultTypes: ["violations"], runOnly }), WCAG);
+  faults.push(...found.violations.map(({ id, nodes }) => `${screen}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`));
 }
 
 async function drop(page, path) {
@@ -43,15 +56,29 @@ async function drop(page, path) {
   await page.dispatchEvent("main", "drop", { dataTransfer: transfer });
 }
 
+/** Wait for the result of the operation that a page shows; what it shows instead is the error's text. */
+async function finish(page, text) {
+  await page
+    .getByText(text)
+    .first()
+    .waitFor({ timeout: LONG })
+    .catch(async (error) => {
+      throw new Error(`${error.message}\n${await page.locator("main").innerText()}`);
+    });
+}
+
+const digest = (page) => page.locator("dd code").filter({ hasText: /^sha256:/ }).first().textContent();
+const steps = (page) => page.locator("ol > li").allTextContents();
+
 const wide = { width: 1440, height: 900 };
-const page = await open(wide, "light");
+const page = await open(wide, "light", url);
 
 // A list that is empty but for what was dropped, with a script in every text.
 await page.getByRole("heading", { name: "Workflows" }).waitFor();
 if (file) {
   await drop(page, file);
   await page.locator(".react-flow__node-card").first().waitFor();
-  say("dropped", { at: new URL(page.url()).pathname, alerted: await page.evaluate(() => window.alerted ?? false), images: await page.locator("img[src=x]").count() });
+  say("dropped", { path: new URL(page.url()).pathname, alerted: await page.evaluate(() => window.alerted ?? false), images: await page.locator("img[src=x]").count() });
 }
 
 // The example, one click away.
@@ -62,30 +89,95 @@ const name = new URL(page.url()).pathname.split("/")[2];
 await page.locator(".react-flow__node-card").first().waitFor();
 say("example", { name, nodes: await page.locator(".react-flow__node-card").count() });
 
-// It is built; the page is loaded again in the middle, and a second browser looks on.
+// It is built. The server is killed in the middle, and started again; the page is loaded again; a second browser looks on.
 await page.getByRole("button", { name: /^Build/ }).click();
 await page.getByRole("heading", { name: "Build", exact: true }).waitFor();
 const build = page.url();
 await page.getByRole("list").filter({ hasText: /Fetch|Lock|Pin|Build|Read|Resolve/ }).first().waitFor({ timeout: LONG });
+down = true;
+say("restart");
+const again = (await answers.next()).value;
+await page.goto(again);
+await page.getByRole("heading", { name: "Workflows" }).waitFor();
+down = false;
+await page.goto(build);
 await page.reload();
-const other = await open(wide, "dark");
+const other = await open(wide, "dark", again);
+await other.getByRole("heading", { name: "Workflows" }).waitFor();
 await other.goto(build);
-say("building");
-for (const one of [page, other]) {
-  const seen = one.getByText("Manifest digest").waitFor({ timeout: LONG });
-  await seen.catch(async (error) => {
-    throw new Error(`${error.message}\n${await one.locator("main").innerText()}`);
-  });
-}
-const digests = await Promise.all([page, other].map((one) => one.locator("dd code").filter({ hasText: /^sha256:/ }).first().textContent()));
-const steps = await Promise.all([page, other].map((one) => one.locator("ol > li").allTextContents()));
-say("built", { digests, steps: steps[0], same: JSON.stringify(steps[0]) === JSON.stringify(steps[1]) });
+for (const one of [page, other]) await finish(one, "Manifest digest");
+const seen = await Promise.all([page, other].map(steps));
+say("built", { digests: await Promise.all([page, other].map(digest)), steps: seen[0], same: JSON.stringify(seen[0]) === JSON.stringify(seen[1]) });
 
-// Each screen, in both widths and both colours: nothing is wider than the window.
-const screens = { workflows: "/", ...Object.fromEntries(["graph", "needs", "versions", "builds", "api", "run"].map((tab) => [tab, `/workflows/${name}/${tab}`])) };
+// It runs; another run is cancelled.
+const tab = (title) => page.getByRole("tab", { name: title, exact: true }).click();
+await tab("Run");
+await page.getByLabel(/seed/i).first().fill("11");
+await page.getByRole("button", { name: "Run", exact: true }).click();
+const picture = page.locator("figure img");
+await picture.waitFor({ timeout: LONG });
+const size = await picture.evaluate(async (image) => (await image.decode(), image.naturalWidth));
+say("ran", { width: size });
+await page.getByRole("button", { name: "Run", exact: true }).click();
+await page.getByRole("button", { name: "Cancel" }).click();
+await page.locator("main").getByText("cancelled", { exact: true }).first().waitFor({ timeout: LONG });
+say("cancelled");
+
+// A value is changed, taken back, changed; the page is loaded again; what will happen is said, and happens.
+await tab("Graph");
+await page.locator(".react-flow__node-card").filter({ hasText: "HelloSky" }).click();
+const seed = page.getByLabel("seed", { exact: true });
+await seed.fill("7x");
+await page.getByText("a whole number, in digits").waitFor();
+const refused = await page.getByRole("button", { name: /Save as/ }).isDisabled();
+await seed.fill("4242");
+await page.getByRole("button", { name: "Undo" }).click();
+const undone = await seed.inputValue();
+await page.getByRole("button", { name: "Redo" }).click();
+await page.getByLabel("palette", { exact: true }).selectOption("noon");
+await page.reload();
+await page.getByText("2 changes, not saved").waitFor();
+await page.getByRole("button", { name: /Save as/ }).click();
+const dialog = page.getByRole("dialog");
+await dialog.getByText(/version 2/i).first().waitFor();
+const plan = await dialog.innerText();
+await examine(page, "save");
+await dialog.getByRole("button", { name: "Save and build" }).click();
+await page.getByRole("heading", { name: "Build", exact: true }).waitFor();
+await finish(page, "Manifest digest");
+say("changed", { refused, undone, plan, digest: await digest(page), text: await page.locator("main").innerText() });
+
+// The two versions side by side: as a list, and in the graph.
+await tab("Versions");
+await page.getByRole("button", { name: "Compare" }).first().click();
+await page.getByText(/to push/).waitFor();
+const list = await page.locator("main").innerText();
+await page.getByRole("button", { name: "Graph", exact: true }).click();
+const marked = page.locator("[data-mark]");
+await marked.first().waitFor();
+const marks = await marked.allInnerTexts();
+await page.reload();
+await page.getByText(/to push/).waitFor();
+say("compared", { list, marks });
+
+// The first one is restored; the second browser sees it, and both versions.
+await page.getByRole("button", { name: "Restore" }).last().click();
+await dialog.getByText(/must have the digest/).waitFor();
+const promise = await dialog.innerText();
+await dialog.getByRole("button", { name: "Restore", exact: true }).click();
+await finish(page, "bit for bit");
+await other.goto(page.url());
+await finish(other, "bit for bit");
+const restored = await Promise.all([page, other].map(digest));
+await other.getByRole("tab", { name: "Versions", exact: true }).click();
+await other.getByText("v2", { exact: true }).waitFor();
+say("restored", { promise, digests: restored, versions: await other.locator("article").count() });
+
+// Each screen, in both widths and both colours: nothing is wider than the window, and all can use it.
+const screens = { workflows: "/", ...Object.fromEntries(["graph", "needs", "versions", "builds", "api", "run"].map((tab) => [tab, `/workflows/${name}/${tab}`])), compare: `/workflows/${name}/versions/1..2` };
 for (const width of [1440, 390]) {
   for (const scheme of ["light", "dark"]) {
-    const viewer = await open({ width, height: width === 390 ? 844 : 900 }, scheme);
+    const viewer = await open({ width, height: width === 390 ? 844 : 900 }, scheme, again);
     await viewer.getByRole("heading", { name: "Workflows" }).waitFor();
     for (const [screen, path] of Object.entries(screens)) {
       await viewer.goto(address + path);
@@ -93,6 +185,7 @@ for (const width of [1440, 390]) {
       await viewer.waitForFunction(() => document.querySelector("[aria-label=Loading]") === null);
       const over = await viewer.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (over > 0) faults.push(`${screen} at ${width} is ${over} px too wide`);
+      if ((width === 1440) === (scheme === "light")) await examine(viewer, `${screen} at ${width}`);
       await viewer.screenshot({ path: `${pictures}/${screen}-${width}-${scheme}.png` });
     }
     await viewer.context().close();
@@ -100,3 +193,4 @@ for (const width of [1440, 390]) {
 }
 say("seen", { faults });
 await browser.close();
+process.exit(0);
