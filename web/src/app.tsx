@@ -6,6 +6,7 @@ import { EmptyState, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { WorkflowsPage } from "@/features/workflows/workflows-page";
 
+const SystemPage = lazy(() => import("@/features/system/system-page"));
 const WorkflowPage = lazy(() => import("@/features/workflow/workflow-page"));
 
 type Params = { name: string; tab?: string | undefined; id?: string | undefined };
@@ -17,6 +18,9 @@ export function App() {
         <Switch>
           <Route path="/">
             <WorkflowsPage />
+          </Route>
+          <Route path="/system">
+            <SystemPage />
           </Route>
           <Route path="/workflows/:name/:tab?/:id?">
             {(params: Params) => <WorkflowPage key={params.name} name={decodeURIComponent(params.name)} tab={params.tab} id={params.id} />}

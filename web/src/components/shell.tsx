@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { LoaderCircle, Moon, Sun, SunMoon, WifiOff } from "lucide-react";
+import { HeartPulse, LoaderCircle, Moon, Sun, SunMoon, WifiOff } from "lucide-react";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useLive } from "@/api/live";
@@ -36,6 +36,11 @@ export function Shell({ children }: { children: ReactNode }) {
           </span>
         )}
         <Operations />
+        <Button asChild variant="ghost" size="sm">
+          <Link href="/system" aria-label="System">
+            <HeartPulse /> <span className="hidden sm:inline">System</span>
+          </Link>
+        </Button>
         <ThemeMenu />
       </header>
       <main id="main" className="flex min-h-0 flex-1 flex-col">

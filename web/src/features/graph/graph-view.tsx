@@ -1,4 +1,4 @@
-import { Background, BackgroundVariant, Controls, MiniMap, type Node, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { Background, BackgroundVariant, Controls, type FitViewOptions, MiniMap, type Node, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
 import { useEffect, useMemo } from "react";
 import type { Canvas, CanvasNode, GraphResult } from "@/api/schema";
@@ -56,7 +56,7 @@ function Flow({ canvas, graph, found, marks = NO_MARKS, map = true, onSelect, on
       nodeTypes={TYPES}
       colorMode={dark ? "dark" : "light"}
       fitView
-      fitViewOptions={canvas.nodes.length > MANY ? { ...FIT, minZoom: 0.4 } : FIT}
+      fitViewOptions={firstView(canvas)}
       minZoom={0.05}
       maxZoom={2}
       nodesDraggable={false}
@@ -74,6 +74,14 @@ function Flow({ canvas, graph, found, marks = NO_MARKS, map = true, onSelect, on
       {map && <MiniMap pannable zoomable position="bottom-right" className="hidden md:block" nodeColor={miniColor} />}
     </ReactFlow>
   );
+}
+
+/** What a graph shows first: all of it, as long as that can be read; on a phone, where it begins. */
+function firstView(canvas: Canvas): FitViewOptions {
+  if (canvas.nodes.length > MANY) return { ...FIT, minZoom: 0.4 };
+  if (!window.matchMedia("(width < 40rem)").matches) return FIT;
+  const leftmost = [...canvas.nodes].sort((one, other) => one.x - other.x).slice(0, 2);
+  return { ...FIT, nodes: leftmost.map(({ id }) => ({ id })) };
 }
 
 function miniColor(node: Node): string {

@@ -1,0 +1,17 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, unwrap } from "./client";
+
+export const doctorQuery = (offline: boolean) =>
+  queryOptions({
+    queryKey: ["system", "doctor", offline],
+    queryFn: () => unwrap(api.GET("/api/system/doctor", { params: { query: { offline } } })),
+    staleTime: 60_000,
+    refetchOnWindowFocus: false,
+  });
+
+export const diskQuery = queryOptions({
+  queryKey: ["system", "disk"],
+  queryFn: () => unwrap(api.GET("/api/system/disk")),
+  staleTime: 60_000,
+  refetchOnWindowFocus: false,
+});
