@@ -1,7 +1,7 @@
 """`disk`: what is used for what, and which command frees it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +50,7 @@ class DiskUse:
     title: str
     where: str
     size: int | None
-    fixes: FixText = ()
+    fixes: FixText = field(default_factory=tuple)  # a default of () would not be the text that the schema says
 
 
 class DiskUsage(Result):

@@ -29,7 +29,7 @@ export function DiskTable({ usage }: { usage: DiskUsage }) {
                   <span className="w-18 shrink-0">{one.size === null ? "unknown" : formatSize(one.size)}</span>
                 </span>
               </TableCell>
-              <TableCell className="hidden text-[0.84rem] text-muted-foreground sm:table-cell">{one.fixes === "" ? "it is needed" : one.fixes}</TableCell>
+              <TableCell className="hidden text-[0.84rem] text-muted-foreground sm:table-cell">{(one.fixes ?? "") === "" ? "it is needed" : one.fixes}</TableCell>
               <TableCell className="hidden max-w-72 text-[0.8rem] break-all text-muted-foreground lg:table-cell">{one.where}</TableCell>
             </TableRow>
           ))}
