@@ -113,6 +113,7 @@ say("built", { digests: await Promise.all([page, other].map(digest)), steps: see
 const tab = (title) => page.getByRole("tab", { name: title, exact: true }).click();
 await tab("Run");
 await page.getByLabel(/seed/i).first().fill("11");
+await page.getByLabel(/width/i).first().fill("512");
 await page.getByRole("button", { name: "Run", exact: true }).click();
 const picture = page.locator("figure img");
 await picture.waitFor({ timeout: LONG });
@@ -174,15 +175,14 @@ await other.getByText("v2", { exact: true }).waitFor();
 say("restored", { promise, digests: restored, versions: await other.locator("article").count() });
 
 // Each screen, in both widths and both colours: nothing is wider than the window, and all can use it.
-const screens = { workflows: "/", ...Object.fromEntries(["graph", "needs", "versions", "builds", "api", "run"].map((tab) => [tab, `/workflows/${name}/${tab}`])), compare: `/workflows/${name}/versions/1..2` };
+const screens = { workflows: "/", ...Object.fromEntries(["graph", "needs", "versions", "builds", "api", "run"].map((tab) => [tab, `/workflows/${name}/${tab}`])), compare: `/workflows/${name}/versions/1..2`, system: "/system" };
 for (const width of [1440, 390]) {
   for (const scheme of ["light", "dark"]) {
     const viewer = await open({ width, height: width === 390 ? 844 : 900 }, scheme, again);
     await viewer.getByRole("heading", { name: "Workflows" }).waitFor();
     for (const [screen, path] of Object.entries(screens)) {
       await viewer.goto(address + path);
-      await viewer.waitForLoadState("networkidle");
-      await viewer.waitForFunction(() => document.querySelector("[aria-label=Loading]") === null);
+      await viewer.waitForFunction(() => document.querySelector("main") !== null && document.querySelector("[aria-label=Loading]") === null);
       const over = await viewer.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (over > 0) faults.push(`${screen} at ${width} is ${over} px too wide`);
       if ((width === 1440) === (scheme === "light")) await examine(viewer, `${screen} at ${width}`);

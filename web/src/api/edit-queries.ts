@@ -13,7 +13,8 @@ export type EditBody = { base: string; changes: WantedChange[] };
 /** What a change of values would do; nothing is written. */
 export const editPlanQuery = (name: string, { base, changes }: EditBody) =>
   queryOptions({
-    queryKey: ["workflows", name, "edit", base, changes],
+    // Not below "workflows": what is saved would be asked for once more, of a workflow that has it already.
+    queryKey: ["edit", name, base, changes],
     queryFn: () => unwrap(api.POST("/api/workflows/{name}/values", { params: { path: { name } }, body: { base, changes, dry: true } })),
     staleTime: 0,
     retry: false,
@@ -33,7 +34,7 @@ export type RestoreForm = "image" | "folder" | "project";
 /** What a restore would do: a dry run, with the errors of the restore itself. */
 export const restorePlanQuery = (name: string, version: number, form: RestoreForm, folder: string, offline: boolean) =>
   queryOptions({
-    queryKey: ["workflows", name, "versions", version, "restore", form, folder, offline],
+    queryKey: ["restore", name, version, form, folder, offline],
     queryFn: () =>
       unwrap(
         api.GET("/api/workflows/{name}/versions/{version}/restore", {

@@ -42,7 +42,7 @@ export default function BuildsTab({ workflow, id }: { workflow: WorkflowEntry; i
     );
   }
   return (
-    <div className="mx-auto grid w-full max-w-6xl gap-4 p-4 md:grid-cols-[13rem_minmax(0,1fr)] md:p-6">
+    <div className="mx-auto grid w-full max-w-6xl grid-cols-[minmax(0,1fr)] gap-4 p-4 md:grid-cols-[13rem_minmax(0,1fr)] md:p-6">
       <nav aria-label="Operations" className="md:sticky md:top-26 md:max-h-[calc(100dvh-8rem)] md:self-start md:overflow-y-auto">
         <ul className="flex gap-1 overflow-x-auto pb-1 md:flex-col">
           {operations.map((one) => (

@@ -3,9 +3,11 @@ import { Play } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { operationsQuery, useStartOperation, versionQuery } from "@/api/queries";
 import type { Parameter, WorkflowEntry } from "@/api/schema";
+import { OperationState } from "@/components/state-badge";
 import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { OperationView } from "@/features/builds/operation-view";
+import { formatAgo, formatTime } from "@/lib/format";
 import { Field } from "./field";
 import { changedValues, type Values } from "./values";
 
@@ -28,6 +30,7 @@ function RunForm({ name, version }: { name: string; version: number }) {
   const { data: operations = [] } = useQuery(operationsQuery(name));
   const start = useStartOperation();
   const [values, setValues] = useState<Values>({});
+  const [chosen, setChosen] = useState<string | null>(null);
   if (isPending) return <Loading className="p-4 md:p-6" />;
   if (error !== null) {
     return (
@@ -37,10 +40,12 @@ function RunForm({ name, version }: { name: string; version: number }) {
     );
   }
   const inputs: Parameter[] = data.inputs ?? [];
-  const last = operations.find((one) => one.kind === "run");
-  const busy = last?.state === "running" || last?.state === "waiting";
+  const runs = operations.filter((one) => one.kind === "run");
+  const busy = runs[0]?.state === "running" || runs[0]?.state === "waiting";
+  const shown = runs.find((one) => one.id === chosen) ?? runs[0];
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    setChosen(null);
     start.mutate({ kind: "run", workflow: `${name}@${version}`, inputs: changedValues(inputs, values) });
   };
   return (
@@ -63,12 +68,23 @@ function RunForm({ name, version }: { name: string; version: number }) {
         {start.error !== null && <LoadError error={start.error} retry={() => start.reset()} />}
       </form>
       <div className="min-w-0">
-        {last === undefined ? (
+        {shown === undefined ? (
           <EmptyState icon={Play} title="No runs yet">
             What it makes appears here. On the CPU a run takes a while.
           </EmptyState>
         ) : (
-          <OperationView key={last.id} id={last.id} workflow={name} />
+          <>
+            {runs.length > 1 && (
+              <nav aria-label="Runs" className="mb-3 flex gap-1 overflow-x-auto pb-1">
+                {runs.slice(0, 12).map((one) => (
+                  <Button key={one.id} variant={one.id === shown.id ? "secondary" : "ghost"} size="sm" aria-pressed={one.id === shown.id} title={formatTime(one.created_at)} onClick={() => setChosen(one.id)}>
+                    {formatAgo(one.created_at)} <OperationState state={one.state} />
+                  </Button>
+                ))}
+              </nav>
+            )}
+            <OperationView key={shown.id} id={shown.id} workflow={name} />
+          </>
         )}
       </div>
     </div>

@@ -135,7 +135,7 @@ function ImageComparison({ name, pair }: { name: string; pair: [number, number] 
             <span className="ml-auto text-muted-foreground tabular-nums">
               {image.new_size === null
                 ? "bytes to push unknown: the image is not here any more"
-                : `${formatSize(image.new_size)} of ${formatSize(image.size)} to push${share > 0 ? `, ${share} % are there already` : ""}`}
+                : `${formatSize(image.new_size)} of ${formatSize(image.size)} to push${share >= 100 && image.new_size > 0 ? ", nearly all is there already" : share > 0 ? `, ${share} % are there already` : ""}`}
             </span>
           </p>
         )}

@@ -69,6 +69,9 @@ type RowProps = {
 };
 
 function VersionRow({ entry, compared, onCompare, onAsk }: RowProps) {
+  // Without a message of a person it is the summary itself.
+  const all = entry.summary ?? [];
+  const summary = all.join("; ") === entry.message ? [] : all;
   return (
     <article className={cn("rounded-lg border bg-card px-3 py-2.5", compared && "rounded-b-none")}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
@@ -98,14 +101,14 @@ function VersionRow({ entry, compared, onCompare, onAsk }: RowProps) {
           </Button>
         </div>
       </div>
-      {(entry.summary ?? []).length > 0 && (
+      {summary.length > 0 && (
         <ul className="mt-1.5 ml-13 list-disc space-y-0.5 pl-4 text-[0.84rem] text-muted-foreground marker:text-border">
-          {(entry.summary ?? []).slice(0, 6).map((line, at) => (
+          {summary.slice(0, 6).map((line, at) => (
             <li key={at} className="break-words">
               {line}
             </li>
           ))}
-          {(entry.summary ?? []).length > 6 && <li>{(entry.summary ?? []).length - 6} more changes</li>}
+          {summary.length > 6 && <li>{summary.length - 6} more changes</li>}
         </ul>
       )}
       {entry.problem != null && <p className="mt-1 text-[0.84rem] text-warning">{entry.problem}</p>}
