@@ -22,13 +22,14 @@ from ...assets.model import (
     parse_hash,
 )
 from ..access import Authenticated
+from ..direct import DirectRoute
 from ..problem import ApiProblem, not_found
 from ..state import Gateway, State
 from . import model
 from .render import base_url, render_asset
 from .responses import ASSET_ERRORS, ERRORS, json_response
 
-router = APIRouter(prefix="/api/v2/assets", tags=["assets"])
+router = APIRouter(prefix="/api/v2/assets", tags=["assets"], route_class=DirectRoute)
 
 PIECE = 1 << 20
 

@@ -11,6 +11,7 @@ from ...jobs.model import Job as KeptJob
 from ...jobs.model import JobRequest
 from ...jobs.store import JobFilter, KeyReuse
 from ..access import Authenticated, Caller
+from ..direct import DirectRoute
 from ..problem import ApiProblem, not_found
 from ..state import Gateway, State
 from ..submission import Submission, submit
@@ -19,7 +20,7 @@ from .events import stream_events
 from .render import render_job, render_summary
 from .responses import ERRORS, QUEUE_ERRORS, STREAM_ERRORS, json_response
 
-router = APIRouter(prefix="/api/v2/jobs", tags=["jobs"])
+router = APIRouter(prefix="/api/v2/jobs", tags=["jobs"], route_class=DirectRoute)
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 
