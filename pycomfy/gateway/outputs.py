@@ -147,10 +147,10 @@ def find_inside(base: Path, subfolder: str, name: str) -> Path | None:
     """The regular file below `base`, resolved; None where there is none, or where it would lie outside."""
     if "\0" in subfolder + name:
         return None
-    root = base.resolve()
+    root = os.path.realpath(base)  # unlike resolve(), at ease with a loop of links
     try:
-        path = Path(os.path.realpath(root / subfolder / name))  # unlike resolve(), at ease with a loop of links
-        return path if path.is_relative_to(root) and path.is_file() else None
+        path = os.path.realpath(os.path.join(root, subfolder, name))  # noqa: PTH118  each path of pathlib takes as long
+        return Path(path) if path.startswith(f"{root}{os.sep}") and os.path.isfile(path) else None  # noqa: PTH113
     except (OSError, ValueError):  # a name that no file can have
         return None
 

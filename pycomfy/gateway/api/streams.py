@@ -18,7 +18,7 @@ EVENT = {"description": "Server-Sent Events; the data of each is JSON."}
 """The schema of a stream. Without a type: tools that read events check each of them, others the text."""
 
 Write = Callable[[Event, Job | None], Awaitable[bytes]]
-"""The form of an event; with a `snapshot` and a terminal status comes the job."""
+"""The form of an event; with a `snapshot` comes the job."""
 
 
 @contextlib.contextmanager
@@ -50,8 +50,7 @@ async def follow(gateway: Gateway, job: str, write: Write, after: int | None = N
                 if not events.ended:
                     yield b""
                 continue
-            is_end = event.name == "status" and event.data["status"] in ("succeeded", "failed", "canceled", "expired")
-            record = await gateway.store.get(job) if event.name == "snapshot" or is_end else None
+            record = await gateway.store.get(job) if event.name == "snapshot" else None
             yield await write(event, record)
             if event.name == "snapshot" and (record is None or record.is_terminal):
                 return

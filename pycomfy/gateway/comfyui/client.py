@@ -54,9 +54,9 @@ class ComfyClient:
         entry = answer.get(prompt_id) if isinstance(answer, dict) else None
         return entry if isinstance(entry, dict) else None
 
-    async def forget(self, prompt_id: str) -> None:
-        """Remove its entry: histories are kept in ComfyUI's memory."""
-        await self._ask("POST", "/history", {"delete": [prompt_id]})
+    async def forget(self, prompt_ids: Sequence[str]) -> None:
+        """Remove their entries: histories are kept in ComfyUI's memory."""
+        await self._ask("POST", "/history", {"delete": list(prompt_ids)})
 
     async def knows(self, prompt_id: str) -> bool:
         """Whether the prompt waits or runs there."""

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,9 @@ END_LIMIT = 30.0
 
 MOST_TOLD = 300
 """Characters of the line that a ComfyUI printed last."""
+
+FORGET_PAUSE = 0.25
+"""Seconds for which the history keeps the entry of a prompt that is over: a request removes all of that time."""
 
 FREE_PAUSE = 0.3
 """Seconds that ComfyUI gets to free its memory before the next prompt comes: it does so between two prompts only."""
@@ -102,6 +105,9 @@ class Instance:
     """Why the history of the prompt inside could not be read."""
 
     _restart: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: list[str] = field(default_factory=list)
+    """Prompts whose entries in the history nobody needs any more."""
+
     _chores: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def keep_running(self) -> None:
@@ -235,7 +241,7 @@ class Instance:
         try:
             await self._submit(client, tracker, extra_data)
             entry = await self._until_over(client, tracker, on_change, died, halted)
-            self._do_later(client.forget(tracker.prompt_id))
+            self._forget_later(client, tracker.prompt_id)
             problems = list(find_problems(entry, dict(tracker.graph)))
             if problems:
                 raise Rejected(problems)
@@ -252,16 +258,21 @@ class Instance:
             died.cancel()
             halted.cancel()
 
-    def _do_later(self, chore: Coroutine[Any, Any, None]) -> None:
-        """What nobody waits for, and may fail."""
+    def _forget_later(self, client: ComfyClient, prompt_id: str) -> None:
+        """Have its entry in the history removed, with those of the prompts that are over soon after it."""
 
-        async def do() -> None:
-            with contextlib.suppress(Unanswered, Refused):
-                await chore
+        async def forget() -> None:
+            await asyncio.sleep(FORGET_PAUSE)
+            forgotten, self._over = self._over, []
+            if client is self._client:  # another process has not heard of them
+                with contextlib.suppress(Unanswered, Refused):
+                    await client.forget(forgotten)
 
-        task = asyncio.create_task(do())
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+        self._over.append(prompt_id)
+        if len(self._over) == 1:
+            task = asyncio.create_task(forget())
+            self._chores.add(task)
+            task.add_done_callback(self._chores.discard)
 
     async def _death(self, what: str) -> Died:
         if self._ended is not None:

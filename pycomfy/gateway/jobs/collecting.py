@@ -17,7 +17,10 @@ from .remembered import Remembered, sign_nodes
 from .store import JobStore, StoreFull
 
 COMMITTED_EARLY = 200
-"""So many outputs of a job are recorded one by one as they come; those after them with its end."""
+"""So many outputs of a job are recorded while it runs; those after them with its end."""
+
+COMMIT_PAUSE = 0.02
+"""Seconds for which an output waits to be recorded: if the job ends within them, that is recorded with its end."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,28 @@ class Collector:
         for made in kept.outputs:
             output = made.model_copy(update={"worker": part.station.name})
             part.outputs.append(output)
-            if running.count <= COMMITTED_EARLY:
+            part.untold.append(output)
+        await asyncio.sleep(0)  # between many outputs, others have their turns
+        if running.recording is None or running.recording.done():
+            running.recording = asyncio.create_task(self._record(running))
+
+    async def _record(self, running: Running) -> None:
+        """Commit what nobody was told of, and tell of it then."""
+        await asyncio.sleep(COMMIT_PAUSE)
+        while part := next((part for part in running.parts if part.untold), None):
+            output = part.untold[0]
+            if running.count - sum(len(part.untold) for part in running.parts) < COMMITTED_EARLY:
                 with contextlib.suppress(StoreFull, OSError):  # the end commits all of them
                     await self.store.add_output(running.job.id, running.job.attempt, output)
-            self.live.output(running.job.id, output)
+            if part.untold and part.untold[0] is output:  # not if the end came meanwhile, or another try
+                part.untold.pop(0)
+                self.live.output(running.job.id, output)
+
+    def tell(self, running: Running) -> None:
+        """Tell of all outputs: the end of the job has them."""
+        for part in running.parts:
+            while part.untold:
+                self.live.output(running.job.id, part.untold.pop(0))
 
 
 def _list_paths(outputs: Iterable[Output], top: Path) -> set[Path]:

@@ -145,6 +145,8 @@ class Dispatcher:
             ended = await self._finish(running, "failed", error)
         finally:
             beat.cancel()
+            if running.recording is not None:
+                running.recording.cancel()
             running.give_back()
             self.running.pop(job.id, None)
             with contextlib.suppress(OSError):
@@ -336,7 +338,7 @@ class Dispatcher:
             error = error.model_copy(update={"message": hide(error.message), "traceback": trace})
         while True:
             try:
-                return await self.store.finish(
+                ended = await self.store.finish(
                     running.job.id,
                     running.job.attempt,
                     state,
@@ -348,6 +350,10 @@ class Dispatcher:
                 log.error("the end of a job cannot be recorded yet: %s", e, extra={"job": running.job.id})
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 10)
+            else:
+                if ended is not None:
+                    self._collector.tell(running)
+                return ended
 
     async def _finish_interrupted(self, running: Running) -> Job | None:
         match running.why:

@@ -19,6 +19,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .model import TERMINAL
+
 EventType = Literal["status", "progress", "preview", "output", "snapshot"]
 
 _ENCODED = 3
@@ -34,6 +36,11 @@ class Event:
     data: Mapping[str, Any]
     size: int = 0
     _encoded: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it is the status of a job that is over."""
+        return self.name == "status" and self.data["status"] in TERMINAL
 
     def encoded(self, face: str, encode: Callable[["Event"], bytes]) -> bytes:
         """Its form for `face`, which is made once for all readers."""
@@ -294,12 +301,15 @@ class Hub:
 
 def _size(value: object) -> int:
     """Bytes of memory and JSON alike, roughly."""
-    if isinstance(value, str | bytes):
-        return 16 + len(value)
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return 16 + len(value)  # type: ignore[arg-type]
+    if value is None or kind is int or kind is float or kind is bool:
+        return 16
     if isinstance(value, Mapping):
-        return 64 + sum(_size(key) + _size(item) for key, item in value.items())
+        return 64 + sum([_size(key) + _size(item) for key, item in value.items()])
     if isinstance(value, list | tuple):
-        return 32 + sum(_size(item) for item in value)
+        return 32 + sum([_size(item) for item in value])
     if hasattr(value, "__dict__"):  # a model, or a dataclass
         return _size(value.__dict__)
     return 16

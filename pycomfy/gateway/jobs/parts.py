@@ -56,6 +56,9 @@ class Part:
         """What an attempt made is made once more by the next."""
         self.tracker = Tracker(prompt_id, self.graph, self.branch.targets, self.branch.nodes)
         self.outputs: list[Output] = []
+        self.untold: list[Output] = []
+        """Those that are not yet in the job's record, and that nobody was told of."""
+
         self.collected: set[str] = set()
         self.names: set[tuple[str, ...]] = set()
         """What tells one output from another."""
@@ -90,6 +93,8 @@ class Running:
     told: Progress | None = None
     told_at: float = 0.0
     preview: Preview | None = None
+    recording: asyncio.Task[None] | None = None
+    """Commits the outputs that nobody was told of, unless the end does it before."""
 
     def hold(self, stations: Iterable[Station]) -> None:
         for station in stations:

@@ -53,7 +53,7 @@ def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
         async def write(event: Event, record: Job | None) -> bytes:
             if event.name == "snapshot":
                 return encode(event.id, "job", await record_of(record)) if record is not None else b""
-            if record is not None:
+            if event.is_end and (record := await gateway.store.get(job.id)) is not None:
                 # Who comes back between the two gets both.
                 end = encode(event.id - 1, "status", {"status": record.state, "attempt": record.attempt})
                 return end + encode(event.id, "job", await record_of(record))
