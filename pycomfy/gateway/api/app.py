@@ -30,6 +30,8 @@ from .v2.responses import error_response
 log = logging.getLogger(__name__)
 
 _FORMS: Any = {"max_files": 4, "max_fields": 64, "max_part_size": 64 << 10}
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI would look for it with each request; `Observe` and `Metrics` are ours."""
 
 
 GIVEN = ("Location", "Retry-After", "Preference-Applied", "X-Request-Id", "traceparent", "Content-Disposition", "ETag")
@@ -43,7 +45,15 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
     """
     interface = Interface.model_validate(project.interface or {})
     models = make_models(interface)
-    app = FastAPI(title=project.name, version="1", docs_url=None, redoc_url=None, openapi_url=None, form_limits=_FORMS)
+    app = FastAPI(
+        title=project.name,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        form_limits=_FORMS,
+        telemetry=_NO_TELEMETRY,
+    )
     for router in (
         v2_jobs.router,
         v2_assets.router,

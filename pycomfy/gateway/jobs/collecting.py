@@ -113,8 +113,10 @@ class Collector:
         """Files in the output folder that no node spoke of. What cannot be kept is removed: nobody could get at it,
         and it would be on the disk for ever."""
         folder = part.station.folder
-        top = folder.path.resolve()
         new = await folder.look()
+        if not new:
+            return
+        top = folder.path.resolve()
         known = _list_paths(part.outputs, top)
         for path in new:
             if path not in known:

@@ -1,7 +1,6 @@
 """What is told of a job while it runs: status, progress, previews, outputs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ..comfyui.tracker import Preview, Progress
@@ -23,7 +22,7 @@ class Live:
         self._hub.publish(job.id, "status", data, final=job.is_terminal)
 
     def progress(self, job: str, progress: Progress) -> None:
-        self._hub.publish(job, "progress", asdict(progress))
+        self._hub.publish(job, "progress", vars(progress))  # it is flat, and never changed
 
     def preview(self, job: str, preview: Preview) -> None:
         data = {"node_id": preview.node, "content_type": preview.content_type, "data_base64": preview.data_base64}
