@@ -1,6 +1,5 @@
 """Live events of a job: as Server-Sent Events with ids that a client can come back with, and as a WebSocket."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from ...jobs.model import Job
 from ..access import Authenticated
 from ..problem import ApiProblem
 from ..state import Gateway, State
-from ..streams import EVENT, counted, follow, sse_response
+from ..streams import EVENT, counted, follow, run_until_first, sse_response
 from ..v2.jobs import find_job
 from ..v2.render import base_url
 from . import model
@@ -117,15 +116,7 @@ async def _send_all(socket: WebSocket, events: AsyncIterator[bytes]) -> None:
             pass
         raise WebSocketDisconnect
 
-    tasks = {asyncio.create_task(send()), asyncio.create_task(hear())}
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await run_until_first(send(), hear())
 
 
 def _sse(number: int, name: str, data: dict[str, Any]) -> bytes:

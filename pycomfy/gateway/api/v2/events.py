@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.requests import Request
 
@@ -11,11 +10,11 @@ from ...jobs.hub import Event
 from ...jobs.model import Job
 from ..access import Caller
 from ..state import Gateway
-from ..streams import follow, sse_response
+from ..streams import EventStream, follow, sse_response
 from .render import base_url, render_output
 
 
-def stream_events(gateway: Gateway, request: Request, caller: Caller, job: Job) -> StreamingResponse:
+def stream_events(gateway: Gateway, request: Request, caller: Caller, job: Job) -> EventStream:
     """Raises `ApiProblem` if the caller has too many streams."""
     base = base_url(gateway, request)
 
