@@ -25,8 +25,9 @@ class Image:
         (root / "project" / "workflow.json").write_text("{}")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        places = {"comfyui": root / "ComfyUI", "python": sys.executable, "project": root / "project", "port": port}
+            self.port = s.getsockname()[1]
+        places = {"comfyui": root / "ComfyUI", "python": sys.executable, "project": root / "project"}
+        places["port"] = self.port
         places |= {"data": root / "data", "models": root / "models", "temp": root / "tmp"}
         self.root = root
         self.command = [sys.executable, "-B", str(GATEWAY), *(f"--{k}={v}" for k, v in places.items())]

@@ -7,7 +7,9 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.gateway.image import Image
@@ -41,6 +43,52 @@ def test_events_end_with_the_terminal_status(serving: Serving) -> None:
     assert json.loads(events[-1].removeprefix("data: "))["status"] == "succeeded"
     with serving.client.stream("GET", job["urls"]["events"]) as stream:
         assert len([line for line in stream.iter_lines() if line]) == 2, "of a job that is over, only its status"
+
+
+def read_events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    name = ""
+    for line in lines:
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def test_outputs_that_come_with_the_end_are_told_once_and_before_it(serving: Serving) -> None:
+    job = serving.submit("Wait")
+    with serving.client.stream("GET", job["urls"]["events"]) as stream:
+        events = read_events(stream.iter_lines())
+        assert next(events)[0] == "status"
+        (serving.image.root / "data" / "input" / "go").touch()
+        left = list(events)
+    assert left[-1] == ("status", {"status": "succeeded", "queue_position": None})
+    told = [data["id"] for name, data in left if name == "output"]
+    assert len(told) == 2
+    assert sorted(told) == sorted(output["id"] for output in serving.job(job)["outputs"])
+
+
+def test_an_output_is_in_the_record_of_a_running_job_as_soon_as_it_is_told(serving: Serving) -> None:
+    job = serving.submit("Halfway")
+    with serving.client.stream("GET", job["urls"]["events"]) as stream:
+        for name, data in read_events(stream.iter_lines()):
+            if name == "output" and data["name"] == "done.png":
+                seen = serving.job(job)
+                break
+    assert seen["status"] == "running"
+    assert data["id"] in {output["id"] for output in seen["outputs"]}
+    assert serving.client.post(job["urls"]["cancel"]).json()["status"] in ("canceling", "canceled")
+    assert serving.finish(job)["status"] == "canceled"
+
+
+def test_the_history_of_comfyui_is_emptied_of_jobs_that_are_over(serving: Serving) -> None:
+    jobs = [serving.submit("Save") for _ in range(3)]
+    for job in jobs:
+        serving.finish(job)
+
+    def has_entry(job: dict[str, Any]) -> bool:
+        return bool(httpx.get(f"http://127.0.0.1:{serving.image.port}/history/{job['id']}").json())
+
+    wait_until(lambda: not any(has_entry(job) for job in jobs))
 
 
 def test_a_cached_node_gives_the_bytes_of_its_run_whatever_the_file_has_become(serving: Serving) -> None:

@@ -279,6 +279,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             task = asyncio.create_task(work_all(body["prompt_id"], nodes, body.get("extra_data") or {}))
             task.add_done_callback(lambda _: running.discard(body["prompt_id"]))
             tasks[task] = body["prompt_id"]
+    elif path == "/history":
+        for number in body["delete"]:
+            history.pop(number, None)
     elif path.startswith("/history/"):
         number = path.rsplit("/", 1)[1]
         status = 500 if history.get(number) is unanswerable else 200
