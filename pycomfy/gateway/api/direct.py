@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fastapi.dependencies.models import Dependant
-from fastapi.params import Form
+from fastapi.params import Body, Form
 from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor
 from starlette.requests import ClientDisconnect, Request
@@ -115,16 +115,17 @@ def _repeat(content: bytes, receive: Receive) -> Receive:
 
 def _plan(route: APIRoute) -> _Plan | None:
     """None for a route that has more to find than requests, texts in its path, and one body of JSON."""
-    of, defaults = route.dependant, inspect.signature(route.endpoint).parameters
+    of, signature = route.dependant, inspect.signature(route.endpoint)
     optional = of.query_params + of.header_params
     if (
         not inspect.iscoroutinefunction(route.endpoint)
+        or not _is_response(signature.return_annotation)
         or _has_more(of)
         or len(of.body_params) > 1
-        or any(isinstance(field.field_info, Form) for field in of.body_params)
+        or any(not _is_whole(field.field_info) for field in of.body_params)
         or any(field.field_info.annotation is not str or field.field_info.metadata for field in of.path_params)
         or any(not isinstance(kind, StringConvertor) for kind in route.param_convertors.values())
-        or any(not isinstance(defaults[field.name].default, _PLAIN) for field in optional)
+        or any(not isinstance(signature.parameters[field.name].default, _PLAIN) for field in optional)
         or any(field.field_info.annotation not in _TEXTS for field in of.header_params)
         or not all(_takes_request(found) for found in of.dependencies)
     ):
@@ -137,6 +138,15 @@ def _plan(route: APIRoute) -> _Plan | None:
     )
 
 
+def _is_response(returned: object) -> bool:
+    return isinstance(returned, type) and issubclass(returned, Response)
+
+
+def _is_whole(body: object) -> bool:
+    """Whether the parameter is all of a body of JSON."""
+    return isinstance(body, Body) and not isinstance(body, Form) and not body.embed
+
+
 def _has_more(of: Dependant) -> bool:
     others = (of.websocket_param_name, of.response_param_name, of.background_tasks_param_name)
     return bool(of.cookie_params or of.http_connection_param_name or of.security_scopes_param_name or any(others))
@@ -145,5 +155,5 @@ def _has_more(of: Dependant) -> bool:
 def _takes_request(of: Dependant) -> bool:
     """Whether it is a coroutine function of the request alone."""
     params = of.path_params or of.query_params or of.header_params or of.body_params or of.dependencies
-    is_coroutine = inspect.iscoroutinefunction(of.call)
-    return is_coroutine and bool(of.http_connection_param_name) and not (params or of.cookie_params)
+    is_named = bool(of.name and of.http_connection_param_name)
+    return inspect.iscoroutinefunction(of.call) and is_named and not (params or of.cookie_params)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Form, Header, Query
+from fastapi import APIRouter, Body, Depends, FastAPI, Form, Header, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection, Request
@@ -42,6 +42,18 @@ def make_app(route_class: type[APIRoute]) -> FastAPI:
     @router.get("/{id}")
     async def get(id: str, host: Host, limit: Annotated[int, Query(ge=1)] = 5) -> Response:  # noqa: A002
         return JSONResponse({"id": id, "host": host, "limit": limit})
+
+    @router.post("/named/{id}")
+    async def post_named(id: str, body: Annotated[Thing, Body(embed=True)]) -> Response:  # noqa: A002
+        return JSONResponse({"body": repr(body)})
+
+    @router.get("/plain/{id}")
+    async def get_plain(id: str) -> dict[str, str]:  # noqa: A002
+        return {"id": id}
+
+    @router.get("/checked/{id}", dependencies=[Depends(_find_host)])
+    async def get_checked(id: str) -> Response:  # noqa: A002
+        return JSONResponse({"id": id})
 
     @router.get("/numbered/{number}")
     async def get_number(number: int) -> Response:
@@ -105,6 +117,10 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "get with a wrong query": ("GET", "/things/a?limit=0", {}),
     "a number in the path": ("GET", "/things/numbered/5", {}),
     "no number in the path": ("GET", "/things/numbered/a", {}),
+    "an answer that is no response": ("GET", "/things/plain/a", {}),
+    "a dependency without a name": ("GET", "/things/checked/a", {}),
+    "a body with a name": ("POST", "/things/named/a", {"json": {"body": GIVEN}}),
+    "a body without its name": ("POST", "/things/named/a", {"json": GIVEN}),
     "a form": ("POST", "/things", {"data": {"name": "a"}}),
     "another method": ("DELETE", "/things/a", {}),
 }

@@ -13,6 +13,7 @@ from ...graph.interface import Interface
 from ...jobs.model import Job
 from ...jobs.store import JobFilter
 from ..access import Authenticated
+from ..direct import DirectRoute
 from ..invalid import explain_errors
 from ..problem import ApiProblem, not_found
 from ..state import Gateway, State
@@ -28,7 +29,7 @@ MAX_JOBS = 1000
 
 def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
     """The routes of one workflow."""
-    router = APIRouter(prefix="/v1/batches", tags=["batches"])
+    router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=DirectRoute)
 
     async def answer(gateway: Gateway, request: Request, batch: str, jobs: Sequence[Job], status: int) -> Response:
         own = f"/v1/batches/{batch}"

@@ -13,6 +13,7 @@ from ...graph.interface import Interface
 from ...jobs.hub import Event
 from ...jobs.model import Job
 from ..access import Authenticated
+from ..direct import DirectRoute
 from ..problem import ApiProblem
 from ..state import Gateway, State
 from ..streams import EVENT, counted, follow, run_until_first, sse_response
@@ -37,7 +38,7 @@ STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
     """The routes of one workflow."""
-    router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=DirectRoute)
 
     def events_of(
         gateway: Gateway, connection: HTTPConnection, job: Job, encode: Encode, after: int | None

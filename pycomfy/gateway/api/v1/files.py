@@ -8,6 +8,7 @@ from starlette.responses import FileResponse
 
 from ...assets.model import AssetError, NewAsset
 from ..access import Authenticated
+from ..direct import DirectRoute
 from ..state import State
 from ..v2.assets import CONTENT, UNCHANGED, Had, explain, find_asset, read_pieces, serve_content
 from ..v2.render import base_url
@@ -15,7 +16,7 @@ from . import model
 from .render import render_file
 from .responses import ERRORS, SUBMIT_ERRORS, json_response
 
-router = APIRouter(prefix="/v1/files", tags=["files"])
+router = APIRouter(prefix="/v1/files", tags=["files"], route_class=DirectRoute)
 
 CONTENT_ANSWERS = {**ERRORS, **UNCHANGED, **CONTENT}
 

@@ -15,6 +15,7 @@ from ...jobs.model import TERMINAL, Job, JobRequest, Webhook
 from ...jobs.model import State as JobState
 from ...jobs.store import JobFilter, KeyReuse
 from ..access import Authenticated
+from ..direct import DirectRoute
 from ..problem import FILE_WORDS, ApiProblem
 from ..state import Gateway, State
 from ..submission import Submission, file_folders, find_missing, submit, word_missing
@@ -36,7 +37,7 @@ _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})")
 
 def make_router(interface: Interface, models: model.TypedModels) -> APIRouter:
     """The routes of one workflow."""
-    router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=DirectRoute)
     job_answer: dict[int | str, dict[str, Any]] = {200: {"model": models.job, "description": "The job is done."}}
 
     @router.post(

@@ -7,13 +7,14 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from ...graph.interface import Interface
 from ..access import Authenticated
+from ..direct import DirectRoute
 from ..state import State
 from ..v2.render import base_url
 from .model import Workflow
 from .page import POLICY, render_page
 from .responses import ERRORS, json_response
 
-router = APIRouter(tags=["workflow"])
+router = APIRouter(tags=["workflow"], route_class=DirectRoute)
 
 
 @router.get("/v1/workflow", response_model=Workflow, responses=ERRORS, operation_id="getWorkflow")
