@@ -8,6 +8,7 @@ import { WorkflowState } from "@/components/state-badge";
 import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
+import { useDrafts } from "@/features/graph/drafts";
 import { formatSize } from "@/lib/format";
 
 const GraphTab = lazy(() => import("@/features/graph/graph-tab"));
@@ -31,6 +32,7 @@ type Props = { name: string; tab?: string | undefined; id?: string | undefined }
 export default function WorkflowPage({ name, tab: given, id }: Props) {
   const [, navigate] = useLocation();
   const { data: workflow, error, refetch, isPending } = useQuery(workflowQuery(name));
+  const unsaved = useDrafts((state) => Object.keys(state.drafts[name]?.edits ?? {}).length > 0);
   const tab: Tab = isTab(given) ? given : "graph";
   if (isPending) return <Loading className="p-4 md:p-6" />;
   if (error !== null) {
@@ -55,6 +57,7 @@ export default function WorkflowPage({ name, tab: given, id }: Props) {
         {TABS.map((one) => (
           <TabsTrigger key={one} value={one}>
             {TITLES[one]}
+            {one === "graph" && unsaved && <span role="img" className="size-1.5 rounded-full bg-warning" aria-label="changes that are not saved" title="changes that are not saved" />}
           </TabsTrigger>
         ))}
       </TabsList>
