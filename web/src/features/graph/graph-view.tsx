@@ -35,7 +35,8 @@ function Flow({ canvas, graph, found, marks = NO_MARKS, map = true, onSelect, on
   const dark = useTheme((state) => state.dark);
   const { fitView } = useReactFlow();
   const nodes = useMemo(() => makeNodes(canvas, graph, found, marks), [canvas, graph, found, marks]);
-  const edges = useMemo(() => makeEdges(canvas, marks), [canvas, marks]);
+  // Values that are changed leave the links as they are.
+  const edges = useMemo(() => makeEdges(canvas, marks), [canvas.links, marks.links]);
   const byId = useMemo(() => new Map(canvas.nodes.map((node) => [node.id, node])), [canvas]);
 
   useEffect(() => {

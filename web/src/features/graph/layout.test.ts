@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Canvas, CanvasNode } from "@/api/schema";
 import { typeColor } from "./colors";
+import { applyEdits } from "./marks";
 import { makeEdges, makeNodes, makeRows, packOf, placeSlots, searchNodes } from "./layout";
 
 const node = (id: string, more: Partial<CanvasNode> = {}): CanvasNode => ({
@@ -84,4 +85,14 @@ it("slots are in their rows: sockets beside outputs, then values, of which long 
 it("a card says where links go to, and only that", () => {
   const linkedCards = makeNodes({ ...canvas, nodes: [node("1", { outputs: [{ name: "o", type: "LATENT", widget: false, linked: false }] }), node("2")] }, graph, null);
   expect(linkedCards.slice(1).map((card) => card.handles?.map((handle) => handle.id))).toEqual([["out-0"], []]);
+});
+
+it("a node that is as it was is the same card, and a changed one is another", () => {
+  const edit = { graph: "", node: "1", title: "", key: "0", at: 0, name: "seed", old: "42", text: "43", problem: "" };
+  const before = makeNodes(canvas, graph, null);
+  const edited = applyEdits(canvas, { x: edit });
+  const after = makeNodes(edited.canvas, graph, null, edited.marks);
+  expect(after[2]).toBe(before[2]);
+  expect(after[1]).not.toBe(before[1]);
+  expect(makeNodes(canvas, graph, new Set(["1"]))[2]).not.toBe(before[2]);
 });

@@ -46,21 +46,39 @@ export function makeNodes(
       zIndex: -1,
     }),
   );
-  const linked = findLinked(canvas);
-  const cards = canvas.nodes.map(
-    (node): CardNode => ({
-      id: node.id,
-      type: "card",
-      position: { x: node.x, y: node.y - TITLE },
-      ...sizeOf(node),
-      // Else only those that are drawn already are fitted into the view.
-      measured: sizeOf(node),
-      data: { node, pack: packOf(node.type, graph), dimmed: found !== null && !found.has(node.id), linked: linked.get(node.id) ?? NONE, mark: marks.nodes.get(node.id) ?? null },
-      ariaLabel: [node.title, node.mode, marks.nodes.get(node.id)?.kind].filter(Boolean).join(", "),
-      handles: makeHandles(node, linked.get(node.id) ?? NONE),
+  const linked = findLinked(canvas.links);
+  const cards = canvas.nodes.map((node) =>
+    makeCard(node, {
+      pack: packOf(node.type, graph),
+      dimmed: found !== null && !found.has(node.id),
+      linked: linked.get(node.id) ?? NONE,
+      mark: marks.nodes.get(node.id) ?? null,
     }),
   );
   return [...groups, ...cards];
+}
+
+/** What was made of a node before: React Flow looks only at those that are new, so that typing stays quick in a graph of
+ * thousands. */
+const made = new WeakMap<CanvasNode, CardNode>();
+
+function makeCard(node: CanvasNode, look: Omit<CardData, "node">): CardNode {
+  const { pack, dimmed, linked, mark } = look;
+  const before = made.get(node)?.data;
+  if (before !== undefined && before.pack === pack && before.dimmed === dimmed && before.linked === linked && before.mark === mark) return made.get(node) as CardNode;
+  const card: CardNode = {
+    id: node.id,
+    type: "card",
+    position: { x: node.x, y: node.y - TITLE },
+    ...sizeOf(node),
+    // Else only those that are drawn already are fitted into the view.
+    measured: sizeOf(node),
+    data: { node, ...look },
+    ariaLabel: [node.title, node.mode, mark?.kind].filter(Boolean).join(", "),
+    handles: makeHandles(node, linked),
+  };
+  made.set(node, card);
+  return card;
 }
 
 function sizeOf(node: CanvasNode): { width: number; height: number } {
@@ -69,17 +87,22 @@ function sizeOf(node: CanvasNode): { width: number; height: number } {
 
 const NONE: ReadonlySet<string> = new Set();
 
-function findLinked(canvas: Canvas): Map<string, Set<string>> {
+const linkedSlots = new WeakMap<Canvas["links"], Map<string, Set<string>>>();
+
+function findLinked(links: Canvas["links"]): Map<string, Set<string>> {
+  const known = linkedSlots.get(links);
+  if (known !== undefined) return known;
   const found = new Map<string, Set<string>>();
   const add = (id: string, slot: string) => {
     const slots = found.get(id);
     if (slots === undefined) found.set(id, new Set([slot]));
     else slots.add(slot);
   };
-  for (const link of canvas.links) {
+  for (const link of links) {
     add(link.source, `out-${link.source_slot}`);
     add(link.target, `in-${link.target_slot}`);
   }
+  linkedSlots.set(links, found);
   return found;
 }
 

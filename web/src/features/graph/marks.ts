@@ -39,5 +39,5 @@ export function applyEdits(canvas: Canvas, edits: Edits): { canvas: Canvas; mark
     const texts = new Map(found.map((edit) => [edit.at, edit.text]));
     return { ...node, values: node.values.map((value, at) => ({ ...value, text: texts.get(at) ?? value.text })) };
   });
-  return { canvas: { ...canvas, nodes: changed }, marks: { nodes, links: new Map() } };
+  return { canvas: { ...canvas, nodes: changed }, marks: { nodes, links: NO_MARKS.links } };
 }
