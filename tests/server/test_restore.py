@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from pycomfy.services.operations.requests import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import make_files, record
 from tests.support.studio import BEARER, studio
@@ -50,3 +51,18 @@ def test_a_folder_with_something_in_it_is_refused_before(client: TestClient, tmp
 def test_a_folder_needs_an_absolute_path(client: TestClient, folder: str) -> None:
     answer = client.get(PLAN, params={"form": "project", "folder": folder})
     assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, []),
+        ({"offline": True}, ["--offline"]),
+        ({"form": "folder", "folder": "/x/y z"}, ["--to", "/x/y z"]),
+        ({"form": "project", "folder": "/x/-y", "offline": True}, ["--project", "/x/-y", "--offline"]),
+    ],
+)
+def test_each_form_is_the_same_command_line(tmp_path: Path, more: dict[str, object], words: list[str]) -> None:
+    request = RestoreRequest.model_validate({"kind": "restore", "workflow": "portrait@1", **more})
+    command = request.command(Workspace.open(tmp_path), tmp_path)
+    assert command == ["restore", "portrait@1", "--json", *words]
