@@ -1,6 +1,7 @@
 """Define what a target of the fuzzer is."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,3 +19,16 @@ class Target:
     seeds: Callable[[], Sequence[bytes]]
     format: Format = BYTES
     examples: int = 200
+
+
+DEEPEST = 100
+"""Folders in one another that an input may ask for: to make more takes longer than what is tested."""
+
+
+def write_below(root: Path, name: str, content: bytes) -> None:
+    """Write the file below `root` that an input names, unless no file can have that name there."""
+    path = root / name
+    with suppress(OSError, ValueError):
+        if len(path.parts) - len(root.parts) <= DEEPEST and path.resolve().is_relative_to(root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from pycomfy.services.workspace import Workspace
 from tests.core.interchange.test_examples import SNAPSHOT
 from tests.fuzz.formats import JSON, TOML, YAML, ZIP, Format, pack_zip
 from tests.fuzz.printing import print_result
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, write_below
 from tests.support.installations import CARD, COMFYUI
 
 SHA256 = "5" * 64
@@ -125,11 +124,8 @@ def run_capture(data: bytes, folder: Path) -> None:
     root = folder / "ComfyUI"
     root.mkdir()
     for name, text in files.items() if isinstance(files, dict) else ():
-        path = root / name
-        with suppress(OSError, ValueError):  # no name of a file
-            if path.resolve().is_relative_to(root):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text if isinstance(text, str) else json.dumps(text), errors="surrogateescape")
+        content = text if isinstance(text, str) else json.dumps(text)
+        write_below(root, name, content.encode(errors="surrogatepass"))
     workspace = Workspace(Paths(folder / "home", folder / "home" / "cache"))
     print_result(capture(workspace, CaptureRequest(root, folder / "made")))
     parse_config((folder / "made" / "pycomfy.toml").read_text())

@@ -54,7 +54,7 @@ from pycomfy.services.versions.tag import list_tags
 from pycomfy.services.workspace import Workspace
 from tests.fuzz.formats import JSON, LINES, Format, Tree
 from tests.fuzz.printing import print_harmlessly
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, write_below
 from tests.support.service_projects import make_files, make_image, make_lock, record, with_steps
 
 KEPT = "kept"
@@ -332,11 +332,8 @@ def _write_refs(seed: dict[str, Any], repository: Path) -> None:
         tree = Workspace(Paths(repository.parent, repository)).versions.find(KEPT).tree
         refs[f"refs/images/{tree}/arm64"] = _object("blob", _data(seed["image"]), repository)
     for name, to in refs.items():
-        with suppress(OSError, ValueError):  # no name of a file
-            file = repository / name
-            if file.resolve().is_relative_to(repository / "refs") and KEPT not in name:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(_data(to) + b"\n")
+        if name.startswith("refs/") and KEPT not in name:
+            write_below(repository / "refs", name.removeprefix("refs/"), _data(to) + b"\n")
 
 
 def run_repository(data: bytes, folder: Path) -> None:
