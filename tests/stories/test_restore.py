@@ -4,6 +4,7 @@ Gone are: this machine's Nix store (an empty one is mounted in its place), the n
 every cache, the images in the engine, and the network; and in the end the database, too.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -125,14 +126,27 @@ def kept(demo: Demo, made: dict[str, Any], tmp_path_factory: pytest.TempPathFact
     found.forget_images()
 
 
-@pytest.fixture
-def store(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty one."""
-    folder = tmp_path_factory.mktemp("store")
+@contextlib.contextmanager
+def empty_store(factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = factory.mktemp("store")
     yield folder
     for parent, _, _ in os.walk(folder):
         Path(parent).chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def store(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty one for the first restore; the second finds what that one made."""
+    with empty_store(tmp_path_factory) as folder:
+        yield folder
+
+
+@pytest.fixture
+def other_store(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty one."""
+    with empty_store(tmp_path_factory) as folder:
+        yield folder
 
 
 def test_they_are_three_versions_on_two_branches(kept: Kept) -> None:
@@ -167,6 +181,24 @@ def test_the_disk_has_the_images_once_and_their_sources_once(kept: Kept) -> None
     assert ratio <= MAX_RATIO
 
 
+def test_an_old_version_runs_without_nix_and_containers(kept: Kept, other_store: Path, tmp_path: Path) -> None:
+    """From the archive alone: Nix finds an empty store."""
+    folder = tmp_path / "ComfyUI"
+    plain = kept.cut_off(other_store, "restore", "kept@1", "--offline", "--to", str(folder))
+    assert plain["packs"] == ["hello-card"] and plain["packages"] > 70
+    assert (folder / "user/default/workflows/kept.json").is_file()
+    started = subprocess.run(
+        ["unshare", "--net", folder / ".venv/bin/python", "main.py", "--cpu", "--quick-test-for-ci"],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert started.returncode == 0, started.stderr
+    assert "hello-card" in started.stderr and "IMPORT FAILED" not in started.stderr
+    shutil.rmtree(folder)
+
+
 def test_old_versions_come_back_and_paint_the_same_pictures(kept: Kept, store: Path, tmp_path: Path) -> None:
     kept.check_that_they_come_back(kept.versions, store, tmp_path / "out")
 
@@ -181,21 +213,3 @@ def test_after_the_database_is_lost_too_they_come_back_again(kept: Kept, store: 
     assert told["versions"] == len(before) and database.is_file()
     assert kept.cut_off(store, "log") == before
     kept.check_that_they_come_back(kept.versions[-1:], store, tmp_path / "out")  # of all, the record says the same
-
-
-def test_an_old_version_runs_without_nix_and_containers(kept: Kept, store: Path, tmp_path: Path) -> None:
-    """From the archive alone: Nix finds an empty store."""
-    folder = tmp_path / "ComfyUI"
-    plain = kept.cut_off(store, "restore", "kept@1", "--offline", "--to", str(folder))
-    assert plain["packs"] == ["hello-card"] and plain["packages"] > 70
-    assert (folder / "user/default/workflows/kept.json").is_file()
-    started = subprocess.run(
-        ["unshare", "--net", folder / ".venv/bin/python", "main.py", "--cpu", "--quick-test-for-ci"],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert started.returncode == 0, started.stderr
-    assert "hello-card" in started.stderr and "IMPORT FAILED" not in started.stderr
-    shutil.rmtree(folder)
