@@ -108,7 +108,7 @@ def test_the_arm64_image_is_built_here_and_says_so(demo: Demo, made: dict[str, A
     assert build["version"] == made["build"]["version"]  # the same version, for another machine
 
 
-def test_verify_builds_everything_again_and_tells_equal_from_different(demo: Demo, made: dict[str, Any]) -> None:
+def test_verify_builds_everything_again_and_finds_it_equal(demo: Demo, made: dict[str, Any]) -> None:
     free = shutil.disk_usage(demo.folder).free
     if free < VERIFY_NEEDS:
         pytest.skip(f"{free / 1e9:.0f} GB free, an empty store needs {VERIFY_NEEDS / 1e9:.0f}")
