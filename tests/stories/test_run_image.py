@@ -5,6 +5,7 @@ The image is the one of the demo.
 
 import functools
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -156,6 +157,7 @@ SAYING = (
     MADE
     + """
 import json
+import re
 fd = os.open("/proc/1/fd/1", os.O_WRONLY)
 def say(data):
     while data: data = data[os.write(fd, data):]
@@ -241,4 +243,6 @@ result["numbers"] = [float("nan"), 10**400, [[[[float("inf")]]]]]
     assert set(saved(tmp_path)) == {"made.txt", "_rf", "_hidden", "caf_.txt", "\u6f22" * 66, "renders_hello"}
     assert [value.value for value in result.values] == [None, 10**400, [[[[None]]]]]
     assert sum("named an output that does not exist" in remark for remark in heard.remarks) == 3
-    assert any("5 lines of the container's events not taken" in remark for remark in heard.remarks)
+    # Five, unless what others write falls into one of the long lines.
+    told = re.findall(r"(\d+) lines of the container's events not taken", "\n".join(heard.remarks))
+    assert len(told) == 1 and 3 <= int(told[0]) <= 8, heard.remarks
