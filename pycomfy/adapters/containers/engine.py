@@ -142,6 +142,7 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
     controllers = host.get("cgroupControllers")
     if security.get("rootless") and host.get("cgroupVersion") == "v1":
         controllers = []  # Podman ignores limits then, or refuses them
+    store = None if host.get("serviceIsRemote") else info.get("store")  # elsewhere, then
     return Engine(
         "podman",
         parse_version(str(info.get("version", {}).get("Version", ""))),
@@ -151,9 +152,9 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
         nvidia_cdi=has_nvidia_cdi(),
         limits_memory=controllers is None or "memory" in controllers,
         limits_pids=controllers is None or "pids" in controllers,
-        storage_options=None if host.get("serviceIsRemote") else _read_storage_options(info.get("store")),
-        copies_layers_in=None if host.get("serviceIsRemote") else _find_copies(info.get("store")),
-        copies_images_by=None if host.get("serviceIsRemote") else _find_copy_folder(info.get("store")),
+        storage_options=_read_storage_options(store),
+        copies_layers_in=_find_copies(store),
+        copies_images_by=_find_copy_folder(store),
     )
 
 

@@ -16,15 +16,22 @@ def run_concurrently(
     done: Callable[[], object] = lambda: None,
     *,
     at_once: int = 8,
+    first_alone: bool = False,
     fatal: tuple[type[PycomfyError], ...] = (),
 ) -> dict[str, T]:
     """Return what each job returns, by name; call `done` after each.
 
     If jobs fail, wait for all and raise all their errors together, in the order of `jobs`. An error of the kinds
     `fatal`, one that is no `PycomfyError`, and a cancellation end the others: their programs and downloads are stopped.
+    With `first_alone` the others begin when the first is done, and not at all if it fails: so a server that does not
+    answer is waited for once.
     """
     if not jobs:
         return {}
+    if first_alone:
+        name, *others = jobs
+        begun = run_concurrently({name: jobs[name]}, done, fatal=fatal)
+        return begun | run_concurrently({n: jobs[n] for n in others}, done, at_once=at_once, fatal=fatal)
     with open_cancel_scope() as scope, ThreadPoolExecutor(max_workers=min(at_once, len(jobs))) as pool:
         futures: dict[Future[T], str] = {}
         problems: dict[str, PycomfyError] = {}

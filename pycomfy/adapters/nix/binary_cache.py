@@ -85,12 +85,9 @@ def find_valid(settings: NixSettings, url: str, paths: Sequence[str]) -> set[str
     folder = Path(unquote(urlsplit(url).path))
     if url.startswith("file:") and not (folder / "nix-cache-info").is_file():
         return set()
-    found: dict[str, bool] = {}
     with operation.step("Ask the store", total=len(paths)) as task:
-        # One alone at first: Nix tries four times to reach a server that does not answer.
-        for part in (paths[:1], paths[1:]):
-            jobs = {path: partial(_is_valid, settings, url, path) for path in part}
-            found |= run_concurrently(jobs, task.advance, at_once=_ASK_JOBS)
+        jobs = {path: partial(_is_valid, settings, url, path) for path in paths}
+        found = run_concurrently(jobs, task.advance, at_once=_ASK_JOBS, first_alone=True)
     return {path for path, valid in found.items() if valid}
 
 

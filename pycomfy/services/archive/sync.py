@@ -90,9 +90,8 @@ def pull_requisites(workspace: Workspace, url: str, requisites: Sequence[Requisi
 
     with operation.step(f"Pull from {without_login(url)}", total=len(requisites)) as task:
         try:
-            # One alone at first: of a server that does not answer, that is told in seconds.
-            for part in (requisites[:1], requisites[1:]):
-                run_concurrently({r.path: partial(fetch, r) for r in part}, task.advance, at_once=_PULL_JOBS)
+            jobs = {r.path: partial(fetch, r) for r in requisites}
+            run_concurrently(jobs, task.advance, at_once=_PULL_JOBS, first_alone=True)
         except ErrorGroup as e:
             raise_all(e.problems[:_MAX_ERRORS])
     return tuple(r for r in requisites if r in absent)

@@ -106,8 +106,7 @@ def show_node_values(workspace: Workspace, name: str, graph: str, node: str) -> 
 def edit_values(workspace: Workspace, name: str, request: EditRequest) -> EditResult:
     """Change values in the working folder; its lock keeps its pins where the workflow needs what it needed before.
     Raises `NotFound`; `BadInput` for a workflow that has changed since; every value that cannot be."""
-    if not request.dry:
-        open_working_folder(workspace, name)
+    folder = None if request.dry else open_working_folder(workspace, name)
     with exclusive_lock(workspace.paths.data / "workflows.lock"):
         state = _read(workspace, name)
         if state.base != request.base:
@@ -119,8 +118,7 @@ def edit_values(workspace: Workspace, name: str, request: EditRequest) -> EditRe
         changed, found = change_values(workflow, root, wanted, _find_definitions(workspace, state.lock))
         data = _render(changed, state.data) if found else state.data
         kept = keep_pins(state.lock, state.data, data) if state.lock is not None else None
-        if found and not request.dry:
-            folder = open_working_folder(workspace, name)
+        if found and folder is not None:
             write_file(folder / WORKFLOW_FILE, data)
             if kept is not None and state.lock_text is not None:
                 write_kept(workspace, folder / LOCK_FILE, state.lock_text, kept)
