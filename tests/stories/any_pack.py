@@ -7,16 +7,17 @@ IN_CONTAINER = "/opt/ComfyUI/custom_nodes/any"
 
 _CODE = """
 class Any:
-    OUTPUT_NODE, RETURN_TYPES, FUNCTION, CATEGORY = True, (), "go", "test"
+    OUTPUT_NODE, RETURN_TYPES, FUNCTION, CATEGORY = True, ("STRING",), "go", "test"
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {"required": {"code": ("STRING", {"multiline": True})}}
+        after = ("STRING", {"forceInput": True})
+        return {"required": {"code": ("STRING", {"multiline": True})}, "optional": {"after": after}}
 
-    def go(self, code):
+    def go(self, code, after=""):
         names = {}
         exec(code, names)
-        return {"ui": names.get("result", {})}
+        return {"ui": names.get("result", {}), "result": ("",)}
 
 NODE_CLASS_MAPPINGS = {"Any": Any}
 """
@@ -24,7 +25,7 @@ NODE_CLASS_MAPPINGS = {"Any": Any}
 
 def write_any_pack(folder: Path) -> Path:
     """Return the folder, with a pack in it: its node `Any` runs the Python of its input `code`, and returns what that
-    calls `result`."""
+    calls `result`. ComfyUI runs nodes in any order, but for one whose input `after` is another's output."""
     folder.mkdir()
     (folder / "__init__.py").write_text(_CODE)
     return folder

@@ -195,7 +195,7 @@ def test_however_a_real_job_ends_what_it_made_is_saved(
 ) -> None:
     prompt = {"1": node("Any", code=MADE + code)}
     if not what:  # another node is at work when ComfyUI dies
-        prompt["2"] = node("Any", code="import time; time.sleep(600)")
+        prompt["2"] = node("Any", code="import time; time.sleep(600)", after=["1", 0])
         what, fix = "exited with status 9", "whole log"
     with pytest.raises(RunFailed, match=what) as caught:
         run(engine, layout, tmp_path, prompt, Limits(memory=4 << 30, tmp=800 << 20, pids=300))
