@@ -36,6 +36,7 @@ PANELS = {
         "branch": "Start a workflow from another one's version, or list all workflows.",
         "checkout": "Write a version's files to a folder, to edit and build it.",
         "revert": "Make a new version with the contents of an older one.",
+        "merge": "Take the changes of another version into a workflow, as a new version.",
         "rename": "Rename a workflow, with all its versions and tags.",
         "rm": "Remove a workflow with its versions and tags.",
         "push": "Send workflows with their versions and tags to a git repository.",

@@ -14,7 +14,7 @@ from pycomfy.server.access import SESSION, Access, is_equal
 from pycomfy.server.body_limit import BodyLimit
 from pycomfy.server.live import Live
 from pycomfy.server.problems import RESPONSES, add_handlers
-from pycomfy.server.routes import operations, system, versions, workflows
+from pycomfy.server.routes import branches, operations, system, versions, workflows
 from pycomfy.server.studio_files import add_studio
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.studio.working_folders import MAX_UPLOAD
@@ -71,7 +71,14 @@ def make_app(workspace: Workspace, runner: OperationRunner, token: str, cookie: 
         """Whom one talks to."""
         return Session(version=__version__, data=str(workspace.paths.data))
 
-    for router in (workflows.router, versions.router, operations.router, system.router, operations.live):
+    for router in (
+        workflows.router,
+        versions.router,
+        branches.router,
+        operations.router,
+        system.router,
+        operations.live,
+    ):
         app.include_router(router)
     add_studio(app)
     app.add_middleware(BodyLimit, uploads={workflows.UPLOADS: MAX_UPLOAD})

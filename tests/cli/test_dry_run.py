@@ -47,6 +47,7 @@ CASES: Mapping[str, Case] = {
     "gc": Case("", real="tests/nix/test_gc.py"),
     "import": Case("SNAPSHOT --to made"),
     "lock": Case(".", fetches=True),
+    "merge": Case("fast hello"),
     "models add": Case("MODEL --as loras/new.safetensors"),
     "models pull": Case("hello"),
     "pull": Case("REMOTE"),

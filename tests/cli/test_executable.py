@@ -41,6 +41,7 @@ CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "branch": (0, ("fast", "hello@1")),
     "checkout": (0, ("hello@1", "--to", "checked-out")),
     "revert": (0, ("hello@1",)),
+    "merge": (0, ("hello", "hello@1")),
     "rename": (0, ("hello", "goodbye")),
     "rm": (1, ("nobody",)),
     "push": (1, ("gone",)),

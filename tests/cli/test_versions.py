@@ -19,6 +19,8 @@ from tests.support.service_projects import make_files, make_image, record, with_
 
 Call = Callable[..., Outcome]
 
+MERGE_BOTH = ("merge", "hello", "hello@1", "--ours", "--theirs")
+
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
@@ -105,7 +107,13 @@ def test_an_error_in_json_has_the_version_of_its_form(call: Call) -> None:
 
 
 def test_what_is_missing_in_a_call_is_a_usage_error(call: Call) -> None:
-    for arguments in (("tag", "x"), ("branch", "x"), ("checkout", "hello"), ("pull", "x", "--ours", "--theirs")):
+    for arguments in (
+        ("tag", "x"),
+        ("branch", "x"),
+        ("checkout", "hello"),
+        ("pull", "x", "--ours", "--theirs"),
+        MERGE_BOTH,
+    ):
         assert call(*arguments).status == 2
 
 
@@ -119,6 +127,7 @@ def test_what_is_wrong_is_told_with_its_code(call: Call) -> None:
         (("pull", "nowhere"), "not-found"),
         (("tag", "7", "hello"), "bad-input"),
         (("branch", "a..b", "hello"), "bad-input"),
+        (("merge", "hello", "nobody"), "not-found"),
     ):
         answer = call(*arguments)
         assert answer.status == 1, answer
@@ -133,6 +142,17 @@ def test_a_version_is_checked_out_and_reverted_to(call: Call, tmp_path: Path) ->
     assert call("revert", "hello@1", "-m", "back", "--json").json()["version"] == 3
     assert call("diff", "hello@1", "hello@3", "--exit-code").status == 0
     assert "already" in call("revert", "hello@1").out
+
+
+def test_what_a_branch_changed_is_merged_and_a_conflict_names_the_node(call: Call) -> None:
+    call("branch", "fast", "hello@1")
+    record(find_paths(), make_files("fast", with_steps(40)), "more steps")
+    refused = call("merge", "hello", "fast@2")
+    assert "node 2 (KSampler): here steps 20 → 30; there steps 20 → 40" in refused.err and "--theirs" in refused.err
+    assert call("merge", "hello", "fast@2", "--theirs", "--dry-run").out == "hello@3 has the changes of fast@2\n"
+    assert call("merge", "hello", "fast@2", "--theirs", "--json").json()["version"] == 3
+    assert call("merge", "hello", "fast@2").out == "hello@3, the newest, has all changes of fast@2 already\n"
+    assert call("show", "hello", "--json").json()["message"] == "merge fast@2"
 
 
 def test_a_versions_repository_is_pushed_pulled_and_indexed(

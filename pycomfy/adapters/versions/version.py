@@ -43,6 +43,20 @@ def read_version(bare: BareRepository, name: str, revision: str, number: int | N
     return _version(name, number, _log(bare, "-1", "--end-of-options", revision)[0])
 
 
+def read_commits(bare: BareRepository, tips: Sequence[str]) -> list[Version]:
+    """Return every commit of `tips`, newest first, none before one that follows it; none has a name or a number."""
+    rows = _log(bare, "--topo-order", "--end-of-options", *tips) if tips else []
+    return [_version("", None, row) for row in rows]
+
+
+def list_related(bare: BareRepository, commit: str) -> set[str]:
+    """Return the branches that have the first version in common with `commit`."""
+    roots = bare.read("rev-list", "--max-parents=0", commit, "--").decode().split()
+    shared = [f"--contains={root}" for root in roots]
+    names = bare.read("for-each-ref", "--format=%(refname:lstrip=2)", *shared, "refs/heads").decode(errors="replace")
+    return set(names.split("\n")[:-1])
+
+
 def _log(bare: BareRepository, *arguments: str) -> list[list[str]]:
     """Return the fields of each commit."""
     parts = bare.read("log", *_OPTIONS, *arguments, "--").decode(errors="replace").split("\0")

@@ -16,6 +16,9 @@ Files = Mapping[str, bytes]
 MergeText = Callable[[bytes, bytes, bytes], bytes | None]
 """Returns the merged text of base, ours and theirs; None for a conflict."""
 
+README = "README.md"
+"""The file of a project that says how it is built; it has the workflow's name."""
+
 _UNPINNED = WorkflowPin(sha256="0" * 64)
 
 
@@ -25,6 +28,22 @@ class Merged:
 
     files: dict[str, bytes]
     conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What both sides changed: `subject` is a node, with its id as `node`, a pin, or a file. `here` and `there` are the
+    changes of either side in words; empty for a file."""
+
+    subject: str
+    node: str | None = None
+    here: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.here and not self.there:
+            return f"{self.subject} was changed on both sides"
+        return f"{self.subject}: here {'; '.join(self.here)}; there {'; '.join(self.there)}"
 
 
 def merge(base: Files, ours: Files, theirs: Files, merge_text: MergeText) -> Merged:
@@ -55,19 +74,35 @@ def merge(base: Files, ours: Files, theirs: Files, merge_text: MergeText) -> Mer
     return Merged(files, tuple(conflicts))
 
 
-def explain_conflicts(base: Files, ours: Files, theirs: Files, conflicts: tuple[str, ...]) -> list[str]:
-    """Return what both sides changed, a line for each node or pin; the files' names where there is no such line."""
+def list_conflicts(base: Files, ours: Files, theirs: Files, paths: tuple[str, ...]) -> list[Conflict]:
+    """Return what both sides changed, each node or pin; the files, of which `paths` are those in conflict, where there
+    is no such thing."""
     try:
         snapshots = [read_snapshot(label, f) for label, f in (("base", base), ("here", ours), ("there", theirs))]
     except PycomfyError:
-        return [f"{path} was changed on both sides" for path in conflicts]
+        return [Conflict(path) for path in paths]
     here, there = (_by_subject(describe_diff(diff(snapshots[0], s))) for s in snapshots[1:])
-    lines = []
+    found = []
     for subject, (head, mine) in here.items():
         _, yours = there.get(subject, (head, mine))
         if mine != yours:
-            lines.append(f"{head}: here {'; '.join(mine)}; there {'; '.join(yours)}")
-    return lines or [f"{path} was changed on both sides" for path in conflicts]
+            kind, _, rest = subject.partition(" ")
+            node = rest if kind == "node" and " " not in rest else None
+            found.append(Conflict(head, node, tuple(mine), tuple(yours)))
+    return found or [Conflict(path) for path in paths]
+
+
+def take_name(files: Files, ours: Files) -> dict[str, bytes]:
+    """Return the project `files` under the name of the workflow `ours`: the first build of a branch gives its lock and
+    its README that branch's name, which is no change to merge."""
+    try:
+        lock, mine = (parse_lock(side[LOCK].decode(errors="replace")) for side in (files, ours))
+    except (KeyError, PycomfyError):
+        return dict(files)
+    if lock.name == mine.name:
+        return dict(files)
+    renamed = {**files, LOCK: render_lock(lock.model_copy(update={"name": mine.name})).encode()}
+    return {**renamed, README: ours[README]} if README in ours and README in files else renamed
 
 
 def _by_subject(lines: Sequence[str]) -> dict[str, tuple[str, list[str]]]:

@@ -2,26 +2,22 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Literal
 
 from pycomfy import operation
 from pycomfy.adapters.versions.git import ZERO, DamagedRepository
 from pycomfy.adapters.versions.integrity import find_damage
-from pycomfy.adapters.versions.remote import INCOMING, fetch_objects, find_remote, merge_text, received
+from pycomfy.adapters.versions.remote import INCOMING, fetch_objects, find_remote, received
 from pycomfy.adapters.versions.repository import VersionsRepository
-from pycomfy.core.versions.merge import explain_conflicts, merge
 from pycomfy.core.versions.reference import check_workflow_name
 from pycomfy.errors import BadInput, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.merge import MAX_CONFLICTS, Prefer, merge_commits
 from pycomfy.services.versions.repair import list_known, repair_versions
 from pycomfy.services.workspace import Workspace
 
-Prefer = Literal["ours", "theirs"] | None
 State = Literal["new", "updated", "same", "ahead", "merged", "conflict"]
-
-_MAX_CONFLICTS = 20  # in one error message
 
 
 class PullResult(Result):
@@ -128,17 +124,14 @@ def _take(workspace: Workspace, name: str, theirs: str, remote: str, prefer: Pre
 def _merge(workspace: Workspace, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
     """Commit a version with both tips as parents. Raises `BadInput` for every conflict."""
     versions = workspace.versions
-    base = versions.bare.find_merge_base(*tips)
-    before = versions.read_files(base) if base is not None else {}
-    ours, theirs = (versions.read_files(commit) for commit in tips)
-    merged = merge(before, ours, theirs, partial(merge_text, versions.bare, prefer=prefer))
+    merged = merge_commits(versions, tips, prefer)
     if merged.conflicts:
-        lines = explain_conflicts(before, ours, theirs, merged.conflicts)[:_MAX_CONFLICTS]
         fixes = (
             suggest("pull", "takes your side where both changed the same", remote=remote, ours=True),
             suggest("pull", "takes the other side instead", remote=remote, theirs=True),
         )
-        raise_all([BadInput(f"{name} was changed on both sides", where=line, fix=fixes) for line in lines])
+        what, lines = f"{name} was changed on both sides", map(str, merged.conflicts[:MAX_CONFLICTS])
+        raise_all([BadInput(what, where=line, fix=fixes) for line in lines])
     message = f"merge {name} of {remote}"
     versions.commit(name, merged.files, message=message, created_at=workspace.clock(), parents=tips)
 

@@ -8,7 +8,7 @@ import pytest
 from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.remote import merge_text
 from pycomfy.core.lockfile.schema import parse_lock
-from pycomfy.core.versions.merge import Merged, explain_conflicts, merge
+from pycomfy.core.versions.merge import Conflict, Merged, list_conflicts, merge, take_name
 from tests.support.service_projects import PROMPT, make_files, node, with_steps
 
 
@@ -64,17 +64,19 @@ def test_a_conflict_is_described_by_node(git: Any) -> None:
     ours, theirs = make_files("hello", with_steps(30)), make_files("hello", with_steps(40))
     merged = merge(BASE, ours, theirs, git)
     assert merged.conflicts == ("prompt.json", "workflow.json")
-    assert explain_conflicts(BASE, ours, theirs, merged.conflicts) == [
-        "node 2 (KSampler): here steps 20 → 30; there steps 20 → 40"
-    ]
+    (conflict,) = list_conflicts(BASE, ours, theirs, merged.conflicts)
+    assert conflict == Conflict("node 2 (KSampler)", "2", ("steps 20 → 30",), ("steps 20 → 40",))
+    assert str(conflict) == "node 2 (KSampler): here steps 20 → 30; there steps 20 → 40"
 
 
 def test_a_conflict_of_pins_is_described_by_pack(git: Any) -> None:
     ours, theirs = make_files("hello", pack="a"), make_files("hello", pack="b")
     merged = merge(BASE, ours, theirs, git)
     assert merged.conflicts == ("pycomfy.lock",)
-    (line,) = explain_conflicts(BASE, ours, theirs, merged.conflicts)
-    assert line.startswith("node pack painter: here dddddddddddd of https://x.test/p → aaaa")
+    (conflict,) = list_conflicts(BASE, ours, theirs, merged.conflicts)
+    assert conflict.node is None and str(conflict).startswith(
+        "node pack painter: here dddddddddddd of https://x.test/p → aaaa"
+    )
 
 
 def test_removed_here_and_changed_there_is_a_conflict(git: Any) -> None:
@@ -82,8 +84,18 @@ def test_removed_here_and_changed_there_is_a_conflict(git: Any) -> None:
     theirs = {**BASE, "README.md": b"new"}
     merged = merge(BASE, ours, theirs, git)
     assert merged.conflicts == ("README.md",)
-    assert explain_conflicts(BASE, ours, theirs, merged.conflicts) == ["README.md was changed on both sides"]
+    assert list(map(str, list_conflicts(BASE, ours, theirs, merged.conflicts))) == [
+        "README.md was changed on both sides"
+    ]
 
 
 def test_what_has_no_lock_is_not_merged_into_a_version(git: Any) -> None:
     assert merge({}, {"a": b"1"}, {"b": b"2"}, git).conflicts == ("pycomfy.lock",)
+
+
+def test_the_name_of_a_branch_is_no_change(git: Any) -> None:
+    branch, ours = make_files("fast", with_steps(30)), make_files("hello", OTHER_FILE)
+    made = files_of(merge(BASE, ours, take_name(branch, ours), git))
+    assert (parse_lock(made["pycomfy.lock"].decode()).name, made["README.md"]) == ("hello", b"# hello\n")
+    assert json.loads(made["prompt.json"])["2"]["inputs"]["steps"] == 30
+    assert take_name({"a": b"1"}, ours) == {"a": b"1"} and take_name(ours, BASE) == ours

@@ -1,26 +1,41 @@
 import { useQuery } from "@tanstack/react-query";
-import { GitCommitVertical, RotateCcw, ShieldCheck } from "lucide-react";
-import { useState } from "react";
+import { GitCommitVertical, GitMerge } from "lucide-react";
+import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { versionsQuery } from "@/api/queries";
-import type { LogEntry, WorkflowEntry } from "@/api/schema";
-import { Copyable } from "@/components/copy-button";
+import type { HistoryEntry, LogEntry, WorkflowEntry } from "@/api/schema";
+import { historyQuery } from "@/api/version-queries";
 import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
-import { formatAgo, formatSize, formatTime, shortDigest } from "@/lib/format";
-import { cn } from "@/lib/cn";
 import { parsePair } from "@/features/compare/compare";
+import { BranchDialog } from "./branch-dialog";
 import { DiffView } from "./diff-view";
+import { LANE, LaneLines } from "./lane-lines";
+import { layLanes } from "./lanes";
+import { MergeDialog } from "./merge-dialog";
 import { RestoreDialog } from "./restore-dialog";
+import { RevertDialog } from "./revert-dialog";
+import { TagDialog } from "./tag-dialog";
 import { VerifyDialog } from "./verify-dialog";
+import { type Asked, OtherRow, VersionRow } from "./version-row";
 
-/** The versions of a workflow, newest first; two of them can be compared. */
+/** Rows that are shown at first, and with each further step. */
+const STEP = 100;
+
+/** The versions of a workflow, newest first, in the history that they share with others; two of them can be compared. */
 export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry; id: string | undefined }) {
+  const { name } = workflow;
   const [, navigate] = useLocation();
-  const { data: versions, error, refetch, isPending } = useQuery(versionsQuery(workflow.name));
+  const { data: versions, error, refetch, isPending } = useQuery(versionsQuery(name));
+  const history = useQuery({ ...historyQuery(name), enabled: (versions ?? []).length > 0 });
   const [asked, setAsked] = useState<Asked | null>(null);
+  const [shown, setShown] = useState(STEP);
   const pair = parsePair(id);
-  if (isPending) return <Loading className="p-4 md:p-6" />;
+  const entries = useMemo(() => listEntries(versions ?? [], history.data?.entries), [versions, history.data]);
+  const { rows, width } = useMemo(() => layLanes(entries, versions?.[0]?.commit ?? null), [entries, versions]);
+  const numbered = useMemo(() => new Map((versions ?? []).map((one) => [one.commit, one])), [versions]);
+
+  if (isPending || history.isLoading) return <Loading className="p-4 md:p-6" />;
   if (error !== null) {
     return (
       <div className="p-4 md:p-6">
@@ -37,81 +52,71 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
       </div>
     );
   }
-  const base = `/workflows/${workflow.name}`;
+  const base = `/workflows/${name}`;
   const setPair = (next: [number, number] | null) => navigate(next === null ? `${base}/versions` : `${base}/versions/${next[0]}..${next[1]}`, { replace: true });
   const compare = (version: number) => setPair(pair?.[1] === version ? null : [Math.max(1, version - 1), version]);
-  const dialog = { name: workflow.name, version: asked?.version ?? 0, onClose: () => setAsked(null), onStarted: (started: string) => navigate(`${base}/builds/${started}`) };
+  const close = () => setAsked(null);
+  const started = (operation: string) => navigate(`${base}/builds/${operation}`);
+  const open = pair === null ? -1 : entries.findIndex((one) => numbered.get(one.commit)?.version === pair[1]);
   return (
-    <div className="mx-auto w-full max-w-6xl space-y-4 p-4 md:p-6">
-      <ol className="relative space-y-2">
-        {versions.map((one) => (
-          <li key={one.version}>
-            <VersionRow entry={one} compared={pair?.[1] === one.version} onCompare={one.version > 1 ? () => compare(one.version) : null} onAsk={(what) => setAsked({ what, version: one.version })} />
-            {pair !== null && pair[1] === one.version && (
-              <DiffView name={workflow.name} versions={versions} pair={pair} onChange={setPair} />
-            )}
-          </li>
-        ))}
+    <div className="mx-auto w-full max-w-6xl space-y-3 p-4 md:p-6">
+      <div className="flex justify-end">
+        <Button variant="outline" size="sm" onClick={() => setAsked({ what: "merge", other: "" })}>
+          <GitMerge /> Merge…
+        </Button>
+      </div>
+      <ol aria-label="Versions">
+        {entries.slice(0, Math.max(shown, open + 1)).map((one, at) => {
+          const own = numbered.get(one.commit);
+          const row = rows[at];
+          return (
+            <li key={one.commit} className="relative pb-2" style={{ paddingLeft: width * LANE + 8 }}>
+              {row !== undefined && <LaneLines row={row} width={width} large={own !== undefined} />}
+              {own === undefined ? (
+                <OtherRow entry={one} onMerge={one.name === null ? null : (other) => setAsked({ what: "merge", other })} />
+              ) : (
+                <VersionRow
+                  entry={own}
+                  labels={labelsOf(one, name)}
+                  newest={own.version === versions[0]?.version}
+                  compared={at === open}
+                  onCompare={own.version > 1 ? () => compare(own.version) : null}
+                  onAsk={setAsked}
+                />
+              )}
+              {at === open && pair !== null && <DiffView name={name} versions={versions} pair={pair} onChange={setPair} />}
+            </li>
+          );
+        })}
       </ol>
-      {asked?.what === "restore" && <RestoreDialog {...dialog} />}
-      {asked?.what === "verify" && <VerifyDialog {...dialog} />}
+      {entries.length > shown && (
+        <Button variant="outline" onClick={() => setShown(shown + STEP)}>
+          Show older ones
+        </Button>
+      )}
+      {asked?.what === "restore" && <RestoreDialog name={name} version={asked.version} onClose={close} onStarted={started} />}
+      {asked?.what === "verify" && <VerifyDialog name={name} version={asked.version} onClose={close} onStarted={started} />}
+      {asked?.what === "tag" && <TagDialog name={name} version={asked.version} entries={entries} onClose={close} />}
+      {asked?.what === "branch" && <BranchDialog name={name} version={asked.version} onClose={close} />}
+      {asked?.what === "revert" && <RevertDialog name={name} version={asked.version} newest={versions[0]?.version ?? 0} onClose={close} />}
+      {asked?.what === "merge" && <MergeDialog name={name} first={asked.other} entries={entries} onClose={close} />}
     </div>
   );
 }
 
-type Asked = { what: "restore" | "verify"; version: number };
+/** The history; where it cannot be read, the workflow's own versions as one line. */
+function listEntries(versions: readonly LogEntry[], history: readonly HistoryEntry[] | undefined): HistoryEntry[] {
+  if (history !== undefined) return [...history];
+  return versions.map(({ commit, parent, name, version, message, created_at }) => ({
+    ...{ commit, name, version, message, created_at },
+    parents: parent === null ? [] : [parent],
+    newest_of: [],
+    tags: [],
+  }));
+}
 
-type RowProps = {
-  entry: LogEntry;
-  compared: boolean;
-  onCompare: (() => void) | null;
-  onAsk: (what: Asked["what"]) => void;
-};
-
-function VersionRow({ entry, compared, onCompare, onAsk }: RowProps) {
-  // Without a message of a person it is the summary itself.
-  const all = entry.summary ?? [];
-  const summary = all.join("; ") === entry.message ? [] : all;
-  return (
-    <article className={cn("rounded-lg border bg-card px-3 py-2.5", compared && "rounded-b-none")}>
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
-        <span className="w-10 text-base font-semibold tabular-nums">v{entry.version}</span>
-        <div className="min-w-0 flex-1 basis-56">
-          <p className="truncate">{entry.message || "no message"}</p>
-          <p className="flex flex-wrap items-center gap-x-2 text-[0.82rem] text-muted-foreground">
-            <time dateTime={entry.created_at} title={formatTime(entry.created_at)}>
-              {formatAgo(entry.created_at)}
-            </time>
-            <span>ComfyUI {entry.comfyui_version}</span>
-            {entry.size != null && <span>{formatSize(entry.size)}</span>}
-            {entry.manifest_digest != null && <Copyable text={entry.manifest_digest} shown={shortDigest(entry.manifest_digest)} label="the image's digest" />}
-          </p>
-        </div>
-        <div className="flex flex-wrap gap-1.5">
-          {onCompare !== null && (
-            <Button variant={compared ? "secondary" : "outline"} size="sm" aria-expanded={compared} onClick={onCompare}>
-              Compare
-            </Button>
-          )}
-          <Button variant="outline" size="sm" onClick={() => onAsk("verify")} title="Build it again in an empty store, and compare every digest">
-            <ShieldCheck /> Verify
-          </Button>
-          <Button variant="outline" size="sm" onClick={() => onAsk("restore")} title="As an image with the same digest, a ComfyUI folder, or a Nix project">
-            <RotateCcw /> Restore
-          </Button>
-        </div>
-      </div>
-      {summary.length > 0 && (
-        <ul className="mt-1.5 ml-13 list-disc space-y-0.5 pl-4 text-[0.84rem] text-muted-foreground marker:text-border">
-          {summary.slice(0, 6).map((line, at) => (
-            <li key={at} className="break-words">
-              {line}
-            </li>
-          ))}
-          {summary.length > 6 && <li>{summary.length - 6} more changes</li>}
-        </ul>
-      )}
-      {entry.problem != null && <p className="mt-1 text-[0.84rem] text-warning">{entry.problem}</p>}
-    </article>
-  );
+/** The workflow's own tags by their names alone, others' whole; and other workflows that are at this version. */
+function labelsOf(entry: HistoryEntry, name: string): string[] {
+  const tags = entry.tags.map((tag) => (tag.startsWith(`${name}@`) ? tag.slice(name.length + 1) : tag));
+  return [...tags, ...entry.newest_of.filter((one) => one !== name).map((one) => `newest of ${one}`)];
 }
