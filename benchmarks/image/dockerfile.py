@@ -87,7 +87,7 @@ class Dockerfile:
             try:
                 _wait_for_node(f"http://127.0.0.1:{port}/object_info", process, log)
             finally:
-                # As a container's first process ComfyUI takes no notice of SIGTERM, and its end is not what is measured.
+                # As a container's first process ComfyUI ignores SIGTERM, and its end is not what is measured.
                 self.place.run("podman", "rm", "--force", "--ignore", "--time=0", name)
 
     def forget(self) -> None:
