@@ -45,6 +45,27 @@ def test_events_end_with_the_terminal_status(serving: Serving) -> None:
         assert len([line for line in stream.iter_lines() if line]) == 2, "of a job that is over, only its status"
 
 
+def test_the_official_client_keeps_its_connection_over_the_last_event(serving: Serving) -> None:
+    def read(agent: str) -> tuple[list[str], list[Any]]:
+        """Lines up to the end of the last event, as that client reads them; the connections of it and of the next."""
+        job, lines = serving.submit("Save"), list[str]()
+        headers = {"User-Agent": agent}
+        with serving.client.stream("GET", job["urls"]["events"], headers=headers) as stream:
+            used = [stream.extensions["network_stream"].get_extra_info("socket")]
+            for line in stream.iter_lines():
+                lines.append(line)
+                if not line and "succeeded" in lines[-2]:
+                    break
+        answer = serving.client.get(job["urls"]["self"], headers=headers)
+        return lines, [*used, answer.extensions["network_stream"].get_extra_info("socket")]
+
+    lines, (first, second) = read("comfy-sdk-python/0.5.0 (CPython 3.13)")
+    assert lines[-3] == "event: status"
+    assert first is second
+    _, (first, second) = read("other/1.0")
+    assert first is not second, "for others the last event ends as all do"
+
+
 def read_events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     name = ""
     for line in lines:
