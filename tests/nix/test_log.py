@@ -24,3 +24,20 @@ def test_a_full_disk_is_known_whoever_notices_it_and_told_with_what_is_free(said
     reader.read(line(action="msg", level=0, msg=f"error: {said}"))
     error = explain_failure(reader, "x.log")
     assert isinstance(error, NoSpace) and error.what.count("MB free in") == 2 and error.fix
+
+
+def test_nix_only_waits_while_it_waits_for_a_lock_and_neither_builds_nor_fetches_nor_asks() -> None:
+    reader = LogReader()
+    seen = []
+    for step in (
+        line(action="start", id=1, type=104, text="", fields=[]),
+        line(action="start", id=2, type=111, text="waiting for lock on '/nix/store/x'", fields=[]),
+        line(action="start", id=3, type=101, fields=["https://x.example/f"]),
+        line(action="start", id=4, type=109, fields=["/nix/store/y", "https://x.example"]),
+        line(action="stop", id=3),
+        line(action="stop", id=4),
+        line(action="stop", id=2),
+    ):
+        reader.read(step)
+        seen.append(reader.only_waits)
+    assert seen == [False, True, False, False, False, True, False]

@@ -1,12 +1,16 @@
 """Evaluate and build with Nix: progress while it runs, the whole log in a file, an error that names the cause."""
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.process import Limit, PastLimit, terminate
@@ -17,6 +21,7 @@ from pycomfy.errors import BuildFailed
 from pycomfy.operation import cancel_scope
 
 _GRACE_PERIOD = 10.0  # seconds Nix gets to stop its builders and unlock the store
+_PATIENCE = 10.0  # seconds in which Nix only waits for others, and at most twice that, until it is begun anew
 _LIMIT = Limit(seconds=600, output=16 << 20)  # code of pycomfy's takes about one, half a gigabyte, and prints nothing
 _MAX_DERIVATIONS = 64 << 20  # bytes of all of them together: those of pycomfy's have some hundred thousand
 
@@ -89,37 +94,16 @@ def build(settings: NixSettings, plan: BuildPlan, log: Path, on_event: Callable[
     half-written stays.
     """
     command = settings.command("nix-store", "--realise", *plan.tops, "--log-format", "internal-json", "-v")
-    reader = LogReader()
     with translate_disk_full(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as f:
-            f.write(f"$ {' '.join(command)}\n")
-            # A session of its own: Ctrl-C reaches us alone, and we stop Nix in order.
-            process = subprocess.Popen(
-                command,
-                env=nix_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                text=True,
-                errors="replace",
-            )
-            try:
-                with cancel_scope().on_cancel(partial(terminate, process, signal.SIGINT)):
-                    for line in _lines(process):
-                        events, text = reader.read(line)
-                        if text:
-                            f.write(text + "\n")
-                        for event in events:
-                            on_event(event)
-                    paths = process.stdout.read().split() if process.stdout else []
-                    status = process.wait()
-            finally:
-                _stop(process)
-    if status != 0:
-        raise explain_failure(reader, str(log), settings.store)
-    return paths
+            while True:
+                run = _run(command, f, on_event)
+                if not run.gave_up:
+                    break
+    if run.status != 0:
+        raise explain_failure(run.reader, str(log), settings.store)
+    return run.paths
 
 
 def missing_paths(settings: NixSettings, plan: BuildPlan) -> list[str]:
@@ -131,6 +115,79 @@ def missing_paths(settings: NixSettings, plan: BuildPlan) -> list[str]:
         reader.errors.append(text.strip())
         raise explain_failure(reader, "the output of `nix-store --realise --dry-run`", settings.store)
     return [line.strip() for line in text.splitlines() if line.startswith("  /nix/store/")]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How a process of Nix ended, and what it printed; `gave_up` if it was ended because it only waited."""
+
+    status: int
+    paths: list[str]
+    reader: LogReader
+    gave_up: bool
+
+
+def _run(command: list[str], log: TextIO, on_event: Callable[[Event], None]) -> _Run:
+    log.write(f"$ {' '.join(command)}\n")
+    # A session of its own: Ctrl-C reaches us alone, and we stop Nix in order.
+    process = subprocess.Popen(
+        command,
+        env=nix_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+    reader, patience = LogReader(), _Patience(partial(terminate, process, signal.SIGINT))
+    try:
+        with cancel_scope().on_cancel(partial(terminate, process, signal.SIGINT)), contextlib.closing(patience):
+            for line in _lines(process):
+                events, text = reader.read(line)
+                if text:
+                    log.write(text + "\n")
+                for event in events:
+                    on_event(event)
+                patience.notice(only_waits=reader.only_waits)
+            paths = process.stdout.read().split() if process.stdout else []
+            status = process.wait()
+    finally:
+        _stop(process)
+    return _Run(status, paths, reader, gave_up=patience.lost and status != 0)
+
+
+class _Patience:
+    """Calls `give_up` if Nix has done nothing for a while but wait for others.
+
+    Nix keeps the lock of a path that was made meanwhile by another, until all that it was asked for is done; so two may
+    wait for each other for ever. One that only waits can be ended and begun anew: it loses nothing.
+    """
+
+    def __init__(self, give_up: Callable[[], object]) -> None:
+        self.lost = False
+        self._give_up = give_up
+        self._timer: threading.Timer | None = None
+
+    def notice(self, *, only_waits: bool) -> None:
+        """Take notice of what Nix does now."""
+        if not only_waits:
+            self.close()
+        elif self._timer is None:
+            # Not all at the same moment, or they would meet again.
+            self._timer = threading.Timer(random.uniform(1, 2) * _PATIENCE, self._lose)  # noqa: S311
+            self._timer.daemon = True
+            self._timer.start()
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _lose(self) -> None:
+        self.lost = True
+        self._give_up()
 
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:

@@ -21,6 +21,7 @@ from pycomfy.errors import (
 )
 
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
+_SUBSTITUTE, _QUERY_PATH_INFO, _BUILD_WAITING = 108, 109, 111
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
 _TAIL = 20
 _ANSI = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
@@ -62,6 +63,13 @@ class LogReader:
     errors: list[str] = field(default_factory=list)
     _running: dict[int, tuple[int, str]] = field(default_factory=dict)
     _received: dict[int, int] = field(default_factory=dict)
+    _asking: set[int] = field(default_factory=set)
+    _waiting: set[int] = field(default_factory=set)
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether Nix does nothing but wait for paths that other processes of Nix have locked."""
+        return bool(self._waiting) and not self._running and not self._asking
 
     def read(self, line: str) -> tuple[list[Event], str]:
         """Return the events in `line`, and its text for the log file, "" if it has none. A line that is not as Nix
@@ -84,6 +92,8 @@ class LogReader:
         if action == "stop":
             kind, name = self._running.pop(data["id"], (0, ""))
             self._received.pop(data["id"], None)
+            self._asking.discard(data["id"])
+            self._waiting.discard(data["id"])
             return ([Event("built", name)] if kind == _BUILD else []), ""
         return [], ""
 
@@ -103,6 +113,11 @@ class LogReader:
         if kind in (_FILE_TRANSFER, _COPY_PATH) and fields:
             self._running[data["id"]] = kind, str(fields[0])
             return [], f"fetching {fields[0]}"
+        if kind in (_SUBSTITUTE, _QUERY_PATH_INFO):
+            self._asking.add(data["id"])
+        if kind == _BUILD_WAITING:
+            self._waiting.add(data["id"])
+            return [], _plain(str(data.get("text", "")))
         return [], ""
 
     def _result(self, data: dict[str, Any]) -> tuple[list[Event], str]:
