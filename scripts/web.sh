@@ -20,6 +20,7 @@ fi
 case ${1:-build} in
 build)
     out=pycomfy/server/static/studio
+    app=pycomfy/gateway/static stamp=web/node_modules/.pycomfy-app
     mapfile -t files < <(git ls-files --cached --others --exclude-standard web | LC_ALL=C sort | while read -r f; do [ -f "$f" ] && echo "$f"; done)
     sources=$(digest "${files[@]}" scripts/web.sh)
     if [ "$(cat $out/.sources 2>/dev/null)" != "$sources" ]; then
@@ -27,8 +28,21 @@ build)
         npm run --silent build >&2
         echo "$sources" >$out/.sources
     fi
+    # What it is of, and what it is: the app's page is in git, and may be another after a checkout.
+    if [ "$(cat $stamp 2>/dev/null)" != "$sources $(digest $app/*)" ]; then
+        echo "Building the app's page" >&2
+        npm run --silent build-app >&2
+        echo "$sources $(digest $app/*)" >$stamp
+    fi
     ;;
-check) npm run --silent check ;;
+check)
+    npm run --silent check
+    # Part of every image: with another page than the committed one, images of a release have other digests.
+    if [ -e .git ] && [ -n "$(git status --porcelain -- pycomfy/gateway/static | grep -v '^[AMD]  ')" ]; then
+        echo "error: the app's page was built of web/ again, and is another: commit pycomfy/gateway/static with it" >&2
+        exit 1
+    fi
+    ;;
 test) npm run --silent test ;;
 *) echo "usage: web.sh build|check|test" >&2 && exit 2 ;;
 esac

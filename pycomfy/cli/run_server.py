@@ -1,4 +1,4 @@
-"""`pycomfy run --serve`: say where the API is, and how it is called."""
+"""`pycomfy run --serve`: say where the app and the API are, and how that is called."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ def run_server(workspace: "Workspace", name: str, options: "ServeOptions", *, as
 def _show(served: "Served") -> None:
     """Print the address on stdout, and the rest on stderr."""
     print_line(served.url)
+    print_line(f"  app            {served.url}/", error=True)
     print_line(f"  documentation  {served.url}/docs", error=True)
     print_line(f"  OpenAPI        {served.url}/openapi.json", error=True)
     print_line(f"  jobs and files {served.state}", error=True)

@@ -12,12 +12,13 @@ from pycomfy.services.workspace import Workspace
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_document_of_the_client_is_that_of_the_server() -> None:
+def test_the_documents_of_the_clients_are_those_of_the_servers() -> None:
     spec = importlib.util.spec_from_file_location("openapi", ROOT / "scripts" / "openapi.py")
     assert spec is not None and spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    assert (ROOT / "web/src/api/openapi.json").read_text() == script.render(), "run scripts/openapi.py"
+    assert script.STUDIO.read_text() == script.render(), "run scripts/openapi.py"
+    assert script.APP.read_text() == script.render_app(), "run scripts/openapi.py"
 
 
 def test_the_document_is_valid(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.containers.load import provide
+from tests.stories.frontend.chromium import find_chromium
 from tests.stories.gateway import sdk
 from tests.stories.gateway.container import Container, serving
 
@@ -82,6 +83,22 @@ def gateway(
 def sdk_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with comfy-sdk and comfy-api-proxy."""
     return sdk.install(tmp_path_factory.mktemp("sdk") / "venv")
+
+
+@pytest.fixture
+def browser() -> str:
+    program = find_chromium()
+    if program is None or not (ROOT / "web/node_modules/playwright-core").is_dir():
+        pytest.skip("no chromium: scripts/setup.sh story")
+    return program
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where the pictures go: PYCOMFY_PICTURES, to keep them."""
+    folder = Path(os.environ.get("PYCOMFY_PICTURES") or tmp_path / "pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def red_png(width: int, height: int) -> bytes:

@@ -20,12 +20,16 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from ..settings import BadSettings, Settings, describe
+from .app_page import FILES
 from .problem import ApiProblem
 
 log = logging.getLogger(__name__)
 
 OPEN = frozenset(("/livez", "/readyz", "/startupz"))
 """Paths for everybody, without a limit: engines ask them."""
+
+PAGE = frozenset(FILES)
+"""So are those of the page: it is the same in all images, and asks its user for the key."""
 
 LISTS = frozenset(("/v1/jobs", "/api/v2/jobs"))
 """Paths whose GET lists jobs: those without a key could see one another's."""
@@ -177,7 +181,7 @@ class Gate:
         connection = HTTPConnection(scope)
         self._check_host(connection)
         path = scope["path"]
-        if path in OPEN:
+        if path in OPEN or path in PAGE:
             return Caller()
         key, is_bearer = _find_key(connection)
         name = self.keys.find(key) if key else None

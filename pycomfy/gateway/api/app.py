@@ -13,6 +13,7 @@ from starlette.routing import Match, compile_path
 from ..graph.interface import Interface
 from ..project import Project
 from ..settings import Settings
+from .app_page import router as app_router
 from .health import router as health_router
 from .invalid import explain_request
 from .metrics import router as metrics_router
@@ -62,6 +63,7 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
         batches.make_router(interface, models),
         files.router,
         workflow.router,
+        app_router,
         health_router,
         metrics_router,
         proxy_router,

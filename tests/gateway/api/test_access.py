@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.types import Message
 
-from pycomfy.gateway.api.access import OPEN, Buckets, Gate, Keys, parse_keys
+from pycomfy.gateway.api.access import OPEN, PAGE, Buckets, Gate, Keys, parse_keys
 from pycomfy.gateway.settings import BadSettings, read_settings
 from tests.gateway.api.bench import ANN, BOB, GRAPH, KEYS, Bench, on_bench
 
@@ -26,7 +26,7 @@ def basic(key: str) -> dict[str, str]:
 # — every route —
 
 
-def test_no_route_but_those_of_health_answers_without_a_key(tmp_path: Path) -> None:
+def test_no_route_but_those_of_health_and_the_page_answers_without_a_key(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         app: Any = bench.client._transport.app  # type: ignore[attr-defined]
         seen = set()
@@ -35,10 +35,10 @@ def test_no_route_but_those_of_health_answers_without_a_key(tmp_path: Path) -> N
             for method in context.methods or ():
                 seen.add(path)
                 status = (await bench.client.request(method, path)).status_code
-                assert (status == 401) == (path not in OPEN), (method, path, status)
+                assert (status == 401) == (path not in OPEN | PAGE), (method, path, status)
             if not context.methods:
                 assert await open_socket(app, path) == 401, path
-        assert {"/v1/jobs", "/api/v2/jobs", "/metrics", "/openapi.json", "/comfyui/x", *OPEN} <= seen
+        assert {"/v1/jobs", "/api/v2/jobs", "/metrics", "/openapi.json", "/comfyui/x", *OPEN, *PAGE} <= seen
         assert (await bench.client.get("/nothing/there")).status_code == 401, "what there is, is no public knowledge"
 
     on_bench(tmp_path, use, **KEYS)

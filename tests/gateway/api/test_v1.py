@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import unix_connect
 
-from tests.gateway.api.typed import prepare, serve
+from tests.gateway.api.typed import INTERFACE, prepare, serve
 from tests.gateway.image import Image
 from tests.gateway.serving import Serving
 from tests.support.waiting import wait_until
@@ -212,8 +212,12 @@ def test_a_file_that_no_input_takes_is_told_with_its_folder(image: Image) -> Non
     serving.stop()
 
 
-def test_the_address_alone_leads_a_person_to_the_page(serving: Serving) -> None:
-    assert serving.client.get("/", follow_redirects=True).text == serving.client.get("/docs").text
+def test_the_app_gets_what_its_form_is_made_of(serving: Serving) -> None:
+    told = serving.client.get("/v1/interface").json()
+    assert (told["name"], told["nodes"]) == ("typed", {"1": "Save"})
+    names = [[one["name"] for one in part["parameters"]] for part in (told["interface"], INTERFACE)]
+    assert names[0] == names[1]
+    assert told["interface"]["outputs"] == INTERFACE["outputs"]
 
 
 def test_the_examples_of_the_page_give_a_file_where_one_is_needed(serving: Serving) -> None:

@@ -182,6 +182,15 @@ class Workflow(_Model):
     lock: dict[str, Any]
 
 
+class InterfaceView(_Model):
+    """What a form is made of. `nodes` are the titles of the graph's nodes, by id."""
+
+    name: str
+    interface: Interface
+    nodes: dict[str, str]
+    image: Image
+
+
 @dataclass(frozen=True)
 class TypedModels:
     """The models of one workflow. `inputs` are the values by name, `request` the body of a job, `job` its record."""

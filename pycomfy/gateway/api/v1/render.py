@@ -48,11 +48,7 @@ async def render_job(
             "timings": model.Timings(
                 queued=_between(job.created_at, job.started_at), running=_between(job.started_at, job.completed_at)
             ),
-            "image": model.Image(
-                name=gateway.project.name,
-                version=os.environ.get("PYCOMFY_VERSION"),
-                digest=os.environ.get("PYCOMFY_IMAGE_DIGEST"),
-            ),
+            "image": render_image(gateway),
             "urls": model.Urls(
                 self=own,
                 events=f"{own}/events",
@@ -61,6 +57,14 @@ async def render_job(
                 v2=f"/api/v2/jobs/{job.id}",
             ),
         }
+    )
+
+
+def render_image(gateway: Gateway) -> model.Image:
+    return model.Image(
+        name=gateway.project.name,
+        version=os.environ.get("PYCOMFY_VERSION"),
+        digest=os.environ.get("PYCOMFY_IMAGE_DIGEST"),
     )
 
 

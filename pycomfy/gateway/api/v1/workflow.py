@@ -3,16 +3,19 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from ...graph.interface import Interface
 from ..access import Authenticated
 from ..direct import DirectRoute
 from ..state import State
 from ..v2.render import base_url
-from .model import Workflow
+from .model import InterfaceView, Workflow
 from .page import POLICY, render_page
+from .render import render_image
 from .responses import ERRORS, json_response
+
+MAX_TITLE = 200
 
 router = APIRouter(tags=["workflow"], route_class=DirectRoute)
 
@@ -32,16 +35,33 @@ async def get_workflow(gateway: State, caller: Authenticated) -> Response:
     )
 
 
+@router.get("/v1/interface", response_model=InterfaceView, responses=ERRORS, operation_id="getInterface")
+async def get_interface(gateway: State, caller: Authenticated) -> Response:
+    """What a form is made of: the inputs and outputs, and the titles of the graph's nodes."""
+    project = gateway.project
+    return json_response(
+        InterfaceView(
+            name=project.name,
+            interface=Interface.model_validate(project.interface or {}),
+            nodes={number: _find_title(node) for number, node in (project.graph or {}).items()},
+            image=render_image(gateway),
+        )
+    )
+
+
+def _find_title(node: Any) -> str:
+    """A node's title, or its type."""
+    about = node if isinstance(node, dict) else {}
+    meta = about.get("_meta")
+    title = meta.get("title") if isinstance(meta, dict) else None
+    text = title if isinstance(title, str) and title else str(about.get("class_type", ""))
+    return text[:MAX_TITLE].encode("utf-8", "replace").decode()
+
+
 @router.get("/openapi.json", include_in_schema=False)
 async def get_openapi(request: Request) -> JSONResponse:
     document: dict[str, Any] = request.app.openapi()
     return JSONResponse(document)
-
-
-@router.get("/", include_in_schema=False)
-async def get_root(caller: Authenticated) -> RedirectResponse:
-    """What a person calls who opens the address that the server prints."""
-    return RedirectResponse("docs", 307)
 
 
 @router.get("/docs", include_in_schema=False)

@@ -1,11 +1,11 @@
-import { Download } from "lucide-react";
 import type { OperationEntry } from "@/api/schema";
-import { formatSize } from "@/lib/format";
+import { OutputFigure, type OutputKind, SaveLink } from "@/components/output-figure";
 
 type Output = { path: string; size: number; type?: string };
 
 const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
 const VIDEOS = /\.(mp4|webm)$/i;
+const SOUNDS = /\.(mp3|flac|ogg|opus|wav|m4a)$/i;
 
 /** What a run made. */
 export function Gallery({ operation }: { operation: OperationEntry }) {
@@ -39,22 +39,11 @@ function urlOf(id: string, path: string): string {
 
 function OutputView({ url, output }: { url: string; output: Output }) {
   const name = output.path.split("/").pop() ?? "";
-  return (
-    <figure>
-      {PICTURES.test(name) ? (
-        <a href={url} target="_blank" rel="noreferrer">
-          <img src={url} alt={name} className="max-h-[28rem] w-full bg-canvas object-contain" loading="lazy" />
-        </a>
-      ) : VIDEOS.test(name) ? (
-        <video src={url} controls className="max-h-[28rem] w-full bg-canvas" />
-      ) : null}
-      <figcaption className="flex items-center gap-2 px-3 py-1.5 text-[0.84rem]">
-        <span className="min-w-0 flex-1 truncate">{name}</span>
-        <span className="text-muted-foreground tabular-nums">{formatSize(output.size)}</span>
-        <a href={url} download={name} aria-label={`Save ${name}`} className="rounded-sm p-1 outline-none hover:bg-accent focus-visible:ring-2 focus-visible:ring-ring">
-          <Download className="size-4 text-muted-foreground" />
-        </a>
-      </figcaption>
-    </figure>
-  );
+  return <OutputFigure kind={kindOf(name)} name={name} size={output.size} src={url} save={<SaveLink href={url} name={name} />} />;
+}
+
+function kindOf(name: string): OutputKind {
+  if (PICTURES.test(name)) return "image";
+  if (VIDEOS.test(name)) return "video";
+  return SOUNDS.test(name) ? "audio" : "file";
 }

@@ -1,24 +1,45 @@
-import { Dices } from "lucide-react";
-import { useId } from "react";
+import { Dices, Shuffle } from "lucide-react";
+import { type ReactNode, useId } from "react";
 import type { Parameter } from "@/api/schema";
 import { Button } from "@/components/ui/button";
 import { Input, NativeSelect, Textarea } from "@/components/ui/input";
-import { drawSeed, isFile, isSeed, type Value } from "./values";
+import { cn } from "@/lib/cn";
+import { drawSeed, isFile, isSeed, sliderSteps, type Value } from "./values";
 
 type Props = { parameter: Parameter; value: Value | undefined; onChange: (value: Value) => void };
 
+type More = {
+  label?: string;
+  /** Why the value was refused. */
+  error?: string | undefined;
+  /** Whether a seed of -1 is drawn anew by whoever runs it. */
+  drawsSeeds?: boolean;
+  /** The control of an input that takes a file, if it is none for a path. */
+  file?: ((id: string, described: string | undefined) => ReactNode) | undefined;
+};
+
 /** One input of the form, as its type asks for. */
-export function Field({ parameter, value, onChange }: Props) {
+export function Field({ label, error, file, drawsSeeds = false, ...props }: Props & More) {
+  const { parameter } = props;
   const id = useId();
-  const label = parameter.title || parameter.name;
+  const described = error === undefined ? undefined : `${id}-error`;
+  const name = label ?? (parameter.title || parameter.name);
+  const isSwitch = parameter.type === "boolean";
   return (
     <div>
-      <label htmlFor={id} className="mb-1 flex items-baseline justify-between gap-2 text-[0.84rem] font-medium">
-        {label}
-        <span className="text-[0.76rem] font-normal text-muted-foreground">{hint(parameter)}</span>
-      </label>
-      <Control id={id} parameter={parameter} value={value} onChange={onChange} />
-      {parameter.description !== "" && <p className="mt-0.5 text-[0.8rem] text-muted-foreground">{parameter.description}</p>}
+      <div className={isSwitch ? "flex items-center gap-2" : ""}>
+        <label htmlFor={id} className={cn("flex items-baseline justify-between gap-2 text-[0.84rem] font-medium", isSwitch ? "order-2" : "mb-1")}>
+          {name}
+          <span className="shrink-0 text-[0.76rem] font-normal text-muted-foreground">{hint(parameter)}</span>
+        </label>
+        {file !== undefined && isFile(parameter) ? file(id, described) : <Control id={id} described={described} drawsSeeds={drawsSeeds} {...props} />}
+      </div>
+      {error !== undefined && (
+        <p id={described} className="mt-0.5 text-[0.8rem] break-words text-destructive">
+          {error}
+        </p>
+      )}
+      {parameter.description !== "" && <p className="mt-0.5 text-[0.8rem] break-words text-muted-foreground">{parameter.description}</p>}
     </div>
   );
 }
@@ -29,14 +50,17 @@ function hint(parameter: Parameter): string {
   return Math.abs(maximum) < 1e9 ? `${minimum} to ${maximum}` : "";
 }
 
-function Control({ id, parameter, value, onChange }: Props & { id: string }) {
+type ControlProps = Props & { id: string; described: string | undefined; drawsSeeds: boolean };
+
+function Control({ id, described, drawsSeeds, parameter, value, onChange }: ControlProps) {
   const shown = value ?? (parameter.default as Value | null) ?? "";
+  const common = { id, "aria-describedby": described, "aria-invalid": described === undefined ? undefined : true };
   if (parameter.type === "boolean") {
-    return <input id={id} type="checkbox" className="size-4 accent-primary" checked={shown === true} onChange={(e) => onChange(e.target.checked)} />;
+    return <input {...common} type="checkbox" className="size-4 accent-primary" checked={shown === true} onChange={(e) => onChange(e.target.checked)} />;
   }
   if (parameter.type === "choice") {
     return (
-      <NativeSelect id={id} value={String(shown)} onChange={(e) => onChange(parameter.choices.find((one) => String(one) === e.target.value) ?? e.target.value)}>
+      <NativeSelect {...common} value={String(shown)} onChange={(e) => onChange(parameter.choices.find((one) => String(one) === e.target.value) ?? e.target.value)}>
         {parameter.choices.map((one) => (
           <option key={String(one)}>{String(one)}</option>
         ))}
@@ -44,31 +68,70 @@ function Control({ id, parameter, value, onChange }: Props & { id: string }) {
     );
   }
   if (parameter.type === "integer" || parameter.type === "number") {
-    const bounds = { min: parameter.minimum ?? undefined, max: parameter.maximum ?? undefined };
-    return (
-      <div className="flex gap-1.5">
-        <Input
-          id={id}
-          type="number"
-          step={parameter.type === "integer" ? (parameter.step ?? 1) : "any"}
-          {...bounds}
-          value={typeof shown === "boolean" ? "" : shown}
-          onChange={(e) => onChange(e.target.value === "" ? "" : e.target.valueAsNumber)}
-        />
-        {isSeed(parameter) && (
-          <Button variant="outline" size="icon" aria-label="Draw a seed" title="Draw a seed" onClick={() => onChange(drawSeed(parameter.maximum))}>
-            <Dices />
-          </Button>
-        )}
-      </div>
-    );
+    return <NumberControl common={common} drawsSeeds={drawsSeeds} parameter={parameter} shown={typeof shown === "boolean" ? "" : shown} onChange={onChange} />;
   }
   if (isFile(parameter)) {
-    return <Input id={id} placeholder="path of a file on this machine" value={String(shown)} onChange={(e) => onChange(e.target.value)} />;
+    return <Input {...common} placeholder="path of a file on this machine" value={String(shown)} onChange={(e) => onChange(e.target.value)} />;
   }
-  return parameter.multiline ? (
-    <Textarea id={id} rows={4} value={String(shown)} onChange={(e) => onChange(e.target.value)} />
+  const text = typeof shown === "object" ? JSON.stringify(shown) : String(shown);
+  return parameter.multiline || parameter.type === "json" ? (
+    <Textarea {...common} rows={parameter.type === "json" ? 2 : 4} className={parameter.type === "json" ? "font-mono" : ""} value={text} onChange={(e) => onChange(e.target.value)} />
   ) : (
-    <Input id={id} value={typeof shown === "object" ? JSON.stringify(shown) : String(shown)} onChange={(e) => onChange(e.target.value)} />
+    <Input {...common} value={text} onChange={(e) => onChange(e.target.value)} />
+  );
+}
+
+type NumberProps = { common: { id: string }; drawsSeeds: boolean; parameter: Parameter; shown: string | number; onChange: (value: Value) => void };
+
+function NumberControl({ common, drawsSeeds, parameter, shown, onChange }: NumberProps) {
+  const seed = isSeed(parameter);
+  const drawn = seed && drawsSeeds && shown === -1;
+  const steps = sliderSteps(parameter);
+  const bounds = { min: parameter.minimum ?? undefined, max: parameter.maximum ?? undefined };
+  return (
+    <div className="flex items-center gap-1.5">
+      {steps !== null && (
+        // For the pointer; the keyboard, and who hears the page, have the number.
+        <input
+          type="range"
+          tabIndex={-1}
+          aria-hidden
+          className="min-w-0 flex-1 accent-primary"
+          {...bounds}
+          step={parameter.step ?? (parameter.type === "integer" ? 1 : "any")}
+          value={shown === "" ? (parameter.minimum ?? 0) : shown}
+          onChange={(e) => onChange(e.target.valueAsNumber)}
+        />
+      )}
+      <Input
+        {...common}
+        type="number"
+        inputMode={parameter.type === "integer" ? "numeric" : "decimal"}
+        step={parameter.type === "integer" ? (parameter.step ?? 1) : "any"}
+        {...(drawn ? {} : bounds)}
+        className={steps === null ? "" : "w-24 shrink-0"}
+        disabled={drawn}
+        placeholder={drawn ? "a new one for each run" : ""}
+        value={drawn ? "" : shown}
+        onChange={(e) => onChange(e.target.value === "" ? "" : e.target.valueAsNumber)}
+      />
+      {seed && (
+        <Button variant="outline" size="icon" aria-label="Draw a seed" title="Draw a seed" onClick={() => onChange(drawSeed(parameter.maximum))}>
+          <Dices />
+        </Button>
+      )}
+      {seed && drawsSeeds && (
+        <Button
+          variant={drawn ? "secondary" : "outline"}
+          size="icon"
+          aria-label="A new seed for each run"
+          title="A new seed for each run"
+          aria-pressed={drawn}
+          onClick={() => onChange(drawn ? drawSeed(parameter.maximum) : -1)}
+        >
+          <Shuffle />
+        </Button>
+      )}
+    </div>
   );
 }
