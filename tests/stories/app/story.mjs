@@ -72,6 +72,7 @@ await fill(hand, { Width: 512, Height: 320, Title: "From a phone" });
 await run(hand);
 const size = await picture(hand);
 await hand.getByRole("heading", { name: "History" }).waitFor();
+await result(hand).getByText("done", { exact: true }).waitFor();
 await look(hand, "done");
 say("phone", { size, job: shown(hand) });
 
@@ -84,6 +85,7 @@ const title = await desk.getByLabel(/^Title/).inputValue();
 await run(desk);
 await desk.waitForFunction((before) => window.location.hash !== `#job=${before}`, shown(hand));
 await picture(desk);
+await result(desk).getByText("done", { exact: true }).waitFor();
 await look(desk, "done");
 say("again", { seed, title, job: shown(desk) });
 

@@ -8,6 +8,11 @@ export function ProgressView({ live, nodes }: { live: Live; nodes: Record<string
   const { progress, preview, connected } = live;
   const percent = Math.round((progress?.value ?? 0) * 100);
   const ran = live.nodes.slice(-SHOWN);
+  const titleOf = (node: string, type: string) => nodes[node] ?? (type || `node ${node}`);
+  const current = progress?.current_node ?? "";
+  const message = progress?.message ?? "";
+  // ComfyUI's message often is the node's title, which stands above it.
+  const more = [titleOf(current, ""), progress?.current_node_class].includes(message) ? "" : message;
   return (
     <div className="space-y-3 rounded-lg border bg-card p-3">
       {!connected && (
@@ -28,7 +33,7 @@ export function ProgressView({ live, nodes }: { live: Live; nodes: Record<string
           {ran.map((one, at) => (
             <li key={`${one.node} ${at}`} className="flex items-center gap-2">
               {one.done ? <Check className="size-3.5 shrink-0 text-success" aria-label="done" /> : <LoaderCircle className="size-3.5 shrink-0 animate-spin text-info" aria-label="running" />}
-              <span className="min-w-0 truncate">{nodes[one.node] ?? (one.type || `node ${one.node}`)}</span>
+              <span className="min-w-0 truncate">{titleOf(one.node, one.type)}</span>
               {!one.done && one.step !== null && one.steps !== null && (
                 <span className="shrink-0 text-muted-foreground tabular-nums">
                   step {one.step} of {one.steps}
@@ -38,7 +43,7 @@ export function ProgressView({ live, nodes }: { live: Live; nodes: Record<string
           ))}
         </ol>
       )}
-      {progress?.message != null && <p className="text-[0.84rem] break-words text-muted-foreground">{progress.message}</p>}
+      {more !== "" && <p className="text-[0.84rem] break-words text-muted-foreground">{more}</p>}
       {preview !== null && <img src={preview} alt="What it looks like so far" className="max-h-[28rem] w-full rounded-md bg-canvas object-contain" />}
     </div>
   );
