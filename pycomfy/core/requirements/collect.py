@@ -75,6 +75,16 @@ def collect_requirements(
     )
 
 
+def list_provenance(workflow: Workflow) -> dict[str, Provenance]:
+    """Return what nodes state about their packs, by type; of several of a type, the last that states something."""
+    versions = as_mapping(workflow.extra.get("node_versions"))
+    graphs = (workflow.graph, *(subgraph.graph for subgraph in workflow.subgraphs.values()))
+    stated = [(node.type, node.properties) for graph in graphs for node in graph.nodes]
+    stated += [(node.type, node.meta) for node in workflow.api]
+    found = ((type_, find_provenance(properties, versions)) for type_, properties in stated)
+    return {type_: provenance for type_, provenance in found if provenance is not None}
+
+
 def list_model_inputs(workflow: Workflow, found: ModelInputs) -> dict[str, dict[str, str | None]]:
     """Return those of the `found` inputs that name a model file in the workflow, and whose names alone tell another
     folder, or none."""

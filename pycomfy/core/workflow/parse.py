@@ -27,11 +27,15 @@ def parse_workflow(data: bytes | str, *, where: str) -> Workflow:
     What programs wrap around it (see `wrappers`) is removed, and the UI format is preferred, because it contains more.
     Raises `BadWorkflow`.
     """
-    found = _find(parse_json(data, where=where), where).graph
-    return parse_ui(found, where) if is_ui(found) else _parse_api(found, where)
+    return parse_graph(find_graph(data, where=where), where=where)
 
 
-def find_graph(data: bytes, *, where: str) -> Mapping[str, object]:
+def parse_graph(graph: Mapping[str, object], *, where: str) -> Workflow:
+    """Parse a workflow that `find_graph` returned. Raises `BadWorkflow`."""
+    return parse_ui(graph, where) if is_ui(graph) else _parse_api(graph, where)
+
+
+def find_graph(data: bytes | str, *, where: str) -> Mapping[str, object]:
     """Return the workflow in `data` as JSON has it, without what is wrapped around it. Raises `BadWorkflow`."""
     return _find(parse_json(data, where=where), where).graph
 

@@ -5,12 +5,11 @@ from typing import Literal
 
 from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, parse_lock
 from pycomfy.core.lockfile.workflow_names import WORKFLOW_FILE
-from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.collect import list_provenance
 from pycomfy.core.requirements.model import Provenance
 from pycomfy.core.studio.canvas import Canvas, read_canvases
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
-from pycomfy.core.workflow.parse import find_graph, parse_workflow
+from pycomfy.core.workflow.parse import find_graph, parse_graph
 from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.studio.working_folders import list_working_folders, working_folder
@@ -117,11 +116,11 @@ def draw(workspace: Workspace, name: str, version: int | None = None) -> GraphRe
     """Return the graph of a version; for None that of the working folder, else of the newest. Raises `NotFound`."""
     files, number = read_files(workspace, name, version)
     where = f"{WORKFLOW_FILE} of {name}"
-    workflow = parse_workflow(files[WORKFLOW], where=where)
-    canvases = read_canvases(workflow, find_graph(files[WORKFLOW], where=where))
+    graph = find_graph(files[WORKFLOW], where=where)
+    workflow = parse_graph(graph, where=where)
+    canvases = read_canvases(workflow, graph)
     problems: list[PycomfyError] = []
     lock = find_lock(files, name, problems)
-    requirements = collect_requirements(workflow, Definitions({}))
     return GraphResult(
         name=name,
         version=number,
@@ -129,7 +128,7 @@ def draw(workspace: Workspace, name: str, version: int | None = None) -> GraphRe
         format=workflow.format,
         graphs=canvases,
         packs={type_: pack.name for pack in lock.packs for type_ in pack.types} if lock is not None else {},
-        provenance={node.type: node.pack for node in requirements.nodes if node.pack is not None},
+        provenance=list_provenance(workflow),
         problems=tuple(problems),
     )
 

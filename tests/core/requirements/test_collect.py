@@ -1,13 +1,15 @@
 """What a workflow needs: nodes with their packs, models, files."""
 
+import json
 from typing import Any
 
 import pytest
 
 from pycomfy.core.prompt.node_definitions import parse_node_spec
-from pycomfy.core.requirements.collect import collect_requirements, list_model_inputs
+from pycomfy.core.requirements.collect import collect_requirements, list_model_inputs, list_provenance
 from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel, WorkflowRequirements
 from pycomfy.core.requirements.model_files import ModelInputs, portable_values
+from pycomfy.core.workflow.parse import parse_workflow
 from tests.support.graphs import definition, linked, node, parsed, slot, subgraph, ui, widget
 
 INFO = {
@@ -225,3 +227,21 @@ def test_a_lock_keeps_only_what_the_names_of_inputs_do_not_tell() -> None:
     assert list_model_inputs(parsed(ui(nodes, [])), known) == {"A": {"model_name": "diffusion_models"}}
     hostile: ModelInputs = {"A": {"model_name": "../../custom_nodes"}}
     assert list_model_inputs(parsed(ui(nodes, [])), hostile) == {}
+
+
+def test_what_nodes_state_of_their_packs_is_the_same_without_making_the_workflow_flat() -> None:
+    inner = {"nodes": [{"id": 5, "type": "Inner", "properties": {"aux_id": "a/inner"}}], "links": []}
+    data = {
+        "nodes": [
+            {"id": 1, "type": "Sky", "properties": {"cnr_id": "sky", "ver": "v1.2"}},
+            {"id": 2, "type": "Sky", "properties": {}},
+            {"id": 3, "type": "g", "properties": {}},
+        ],
+        "links": [],
+        "definitions": {"subgraphs": [{"id": "g", "name": "G", "inputs": [], "outputs": [], **inner}]},
+        "version": 1,
+    }
+    workflow = parse_workflow(json.dumps(data), where="w")
+    found = list_provenance(workflow)
+    assert found == {"Sky": Provenance("sky", None, "1.2"), "Inner": Provenance(None, "a/inner", None)}
+    assert found == {n.type: n.pack for n in collect_requirements(workflow).nodes if n.pack is not None}

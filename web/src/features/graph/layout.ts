@@ -62,6 +62,10 @@ export function makeNodes(
  * thousands. */
 const made = new WeakMap<CanvasNode, CardNode>();
 
+/** Without this, React Flow measures each card when it comes into view, and looks at all others then; sizes and slots are
+ * known. */
+const UNMEASURED = { "data-id": undefined } as NonNullable<CardNode["domAttributes"]>;
+
 function makeCard(node: CanvasNode, look: Omit<CardData, "node">): CardNode {
   const { pack, dimmed, linked, mark } = look;
   const before = made.get(node)?.data;
@@ -76,12 +80,13 @@ function makeCard(node: CanvasNode, look: Omit<CardData, "node">): CardNode {
     data: { node, ...look },
     ariaLabel: [node.title, node.mode, mark?.kind].filter(Boolean).join(", "),
     handles: makeHandles(node, linked),
+    domAttributes: UNMEASURED,
   };
   made.set(node, card);
   return card;
 }
 
-function sizeOf(node: CanvasNode): { width: number; height: number } {
+export function sizeOf(node: CanvasNode): { width: number; height: number } {
   return { width: node.collapsed ? COLLAPSED_WIDTH : node.width, height: node.collapsed ? TITLE : node.height + TITLE };
 }
 

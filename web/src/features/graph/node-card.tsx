@@ -1,25 +1,27 @@
-import { Handle, type NodeProps, Position, useStore } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { Layers2 } from "lucide-react";
-import { memo } from "react";
+import { createContext, memo, useContext } from "react";
 import type { CanvasSlot } from "@/api/schema";
 import { cn } from "@/lib/cn";
 import { typeColor } from "./colors";
 import { SIGNS } from "./marks";
 import { type CardNode, type GroupNode, LINE, makeRows, placeSlots } from "./layout";
 
-/** Below this zoom no text can be read: cards are drawn as blocks, so that thousands of them stay smooth. */
-const READABLE = 0.3;
+/** Below this zoom no text can be read: cards are drawn as blocks. */
+export const READABLE = 0.3;
+/** Below this one, cards of a large graph have their titles alone, in letters that can be read there. */
+export const DETAILED = 0.55;
 
-function Slot({ slot, at, side, top }: { slot: CanvasSlot; at: number; side: "in" | "out"; top: number }) {
+/** How much of a card is shown. Cards learn of it together, not each by looking at every move of the view. */
+export const Detail = createContext<"all" | "title" | "block">("all");
+
+/** React Flow's own element for a slot looks at every move of the view, and is there to be connected. */
+function Slot({ slot, side, top }: { slot: CanvasSlot; side: "in" | "out"; top: number }) {
   return (
-    <Handle
-      id={`${side}-${at}`}
-      type={side === "in" ? "target" : "source"}
-      position={side === "in" ? Position.Left : Position.Right}
-      isConnectable={false}
+    <span
       title={`${slot.name}: ${slot.type}`}
       style={{ top, background: typeColor(slot.type) }}
-      className="!size-2.5 !border-0"
+      className={cn("absolute size-2.5 -translate-y-1/2 rounded-full", side === "in" ? "left-0 -translate-x-1/2" : "right-0 translate-x-1/2")}
     />
   );
 }
@@ -28,7 +30,7 @@ function NodeValue({ name, text, linked, old }: { name: string; text: string; li
   const changed = old !== undefined && "bg-info/15 ring-1 ring-info/50";
   if (text.length > LINE) {
     return (
-      <div className={cn("my-0.5 h-[120px] overflow-hidden rounded bg-background/70 px-1.5 whitespace-pre-wrap text-foreground/85", changed)}>{text}</div>
+      <div className={cn("my-0.5 h-[120px] overflow-clip rounded bg-background/70 px-1.5 whitespace-pre-wrap text-foreground/85", changed)}>{text}</div>
     );
   }
   return (
@@ -44,11 +46,35 @@ function NodeValue({ name, text, linked, old }: { name: string; text: string; li
   );
 }
 
+function TitleCard({ node, dimmed, mark, selected }: CardNode["data"] & { selected: boolean }) {
+  const sign = mark === null ? null : SIGNS[mark.kind];
+  const color = node.background ?? node.color;
+  return (
+    <div
+      data-mode={node.mode}
+      data-mark={mark?.kind}
+      className={cn(
+        "size-full overflow-clip rounded-lg border-2 bg-card px-2.5 py-1 text-[24px] leading-[30px] font-medium break-words",
+        selected && "border-ring ring-2 ring-ring/50",
+        node.mode !== "runs" && "border-dashed text-muted-foreground",
+        sign !== null && cn("border-4", sign.border),
+        dimmed && "opacity-20",
+      )}
+      style={color === null || color === undefined ? undefined : { background: `color-mix(in srgb, ${color} 30%, var(--card))` }}
+    >
+      {sign !== null && <span className={sign.text}>{sign.sign} </span>}
+      {node.title}
+    </div>
+  );
+}
+
 /** A node as ComfyUI draws it: its title, slots at the sides, then its values. */
 export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<CardNode>) {
   const { node, pack, dimmed, linked, mark } = data;
   const sign = mark === null ? null : SIGNS[mark.kind];
-  const far = useStore((state) => state.transform[2] < READABLE);
+  const detail = useContext(Detail);
+  if (detail === "title") return <TitleCard {...data} selected={selected} />;
+  const far = detail === "block";
   const { sockets, values } = makeRows(node);
   const rows = Math.max(sockets.length, node.outputs.length);
   const places = placeSlots(node);
@@ -57,7 +83,7 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
       data-mode={node.mode}
       data-mark={mark?.kind}
       className={cn(
-        "flex size-full flex-col overflow-hidden rounded-lg border bg-card text-[12px] shadow-sm transition-opacity",
+        "flex size-full flex-col overflow-clip rounded-lg border bg-card text-[12px] shadow-sm",
         selected && "border-ring ring-2 ring-ring/50",
         node.mode === "muted" && "opacity-45",
         node.mode === "bypassed" && "border-dashed border-[#c83cff] opacity-60",
@@ -86,13 +112,13 @@ export const NodeCard = memo(function NodeCard({ data, selected }: NodeProps<Car
         )}
       </div>
       {node.inputs.map((slot, at) =>
-        linked.has(`in-${at}`) || (!far && sockets.includes(at)) ? <Slot key={at} slot={slot} at={at} side="in" top={places.inputs[at] ?? 0} /> : null,
+        linked.has(`in-${at}`) || (!far && sockets.includes(at)) ? <Slot key={at} slot={slot} side="in" top={places.inputs[at] ?? 0} /> : null,
       )}
       {node.outputs.map((slot, at) =>
-        linked.has(`out-${at}`) || !far ? <Slot key={at} slot={slot} at={at} side="out" top={places.outputs[at] ?? 0} /> : null,
+        linked.has(`out-${at}`) || !far ? <Slot key={at} slot={slot} side="out" top={places.outputs[at] ?? 0} /> : null,
       )}
       {!node.collapsed && !far && (
-        <div className="min-h-0 flex-1 overflow-hidden px-3 pt-1 leading-[20px]">
+        <div className="min-h-0 flex-1 overflow-clip px-3 pt-1 leading-[20px]">
           {Array.from({ length: rows }, (_, at) => (
             <div key={at} className="flex h-[20px] justify-between gap-3 text-muted-foreground">
               <span className="truncate">{node.inputs[sockets[at] ?? -1]?.name}</span>
