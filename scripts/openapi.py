@@ -10,7 +10,8 @@ from typing import Any
 
 from pycomfy.gateway.api.app import make_openapi
 from pycomfy.gateway.project import Project
-from pycomfy.server.app import make_app
+from pycomfy.server.app import AccessOptions, make_app
+from pycomfy.server.callers import OwnerAlone
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.workspace import Workspace
 
@@ -25,7 +26,7 @@ ASKED = ("/v1/interface", "/v1/jobs", "/v1/jobs/{id}", "/v1/jobs/{id}/cancel", "
 def render() -> str:
     """Return the studio's document: that of a server of any workspace."""
     workspace = Workspace.open(Path("/nonexistent"))
-    return _render(make_app(workspace, OperationRunner(workspace), "").openapi())
+    return _render(make_app(workspace, OperationRunner(workspace), AccessOptions(OwnerAlone(""))).openapi())
 
 
 def render_app() -> str:

@@ -53,13 +53,14 @@ PANELS = {
     "Settings and health": {
         "disk": "Show what is used for what on the disk, and which command frees it.",
         "gc": "Free the disk of what nothing needs; every version stays restorable.",
+        "users": "Say who may use the studio when it is for several people, and see what they did.",
         "doctor": "Check that this machine has what pycomfy needs: programs, disk, network, data.",
     },
 }
 """By panel of the help each command, with the first line of its docstring. Each is a module of this package with a
 function of its name; one that is a keyword of Python ends in `_`."""
 
-GROUPS = ("catalog", "models", "archive")
+GROUPS = ("catalog", "models", "archive", "users")
 """The commands whose module has an `app` of several commands."""
 
 SUMMARIES = {name: text for commands in PANELS.values() for name, text in commands.items()}

@@ -1,27 +1,28 @@
-"""Decide who may use the server: whoever has the token of this start, in a page of this server and of no other.
+"""Decide who may use the server, for what, and from which page.
 
-Other pages of the same browser can send requests here, and a name of theirs can be made to point here (DNS rebinding).
-So every request must name a loopback address as its host; what the API is asked must carry the token; and what comes
-from a browser must come from a page of this very server.
+Other pages of the same browser can send requests here, and a name of theirs can be made to point here. So every request
+must name a host that is this server's; what the API is asked must come from somebody who is known, and whose role is
+enough; and what a browser sends must come from a page of this very server.
 """
 
-import hmac
-import re
+import math
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pycomfy.errors import PycomfyError
+from pycomfy.server.audit import Audit
+from pycomfy.server.callers import Caller, Callers, TooManyWrongKeys
+from pycomfy.server.hosts import Hosts
 from pycomfy.server.problems import problem
-
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
-SESSION = "/api/session"
-"""Where a page changes the token for a cookie."""
+from pycomfy.server.roles import METRICS, SOCKET, find_rules
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_HOST = re.compile(r"(?P<name>\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -36,63 +37,131 @@ HEADERS = {
 }
 """What every answer has. Style attributes are React's and React Flow's: they place nodes."""
 
+_OTHER_SITE = "a page of another site may not do this"
+
+_ADVICE = {
+    "token": "open the address that was printed when the server was started",
+    "key": "sign in with your key",
+    "proxy": "ask through the proxy that says who you are",
+}
+
+
+class Refusal(NamedTuple):
+    """An answer to what may not be asked."""
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = {}
+
 
 class Access:
-    """Lets through what may be asked. `token` is that of this start, `cookie` the name of its cookie."""
+    """Lets through what may be asked. `cookie` is the name of the cookie, `hosts` the names of the server."""
 
-    def __init__(self, app: ASGIApp, token: str, cookie: str) -> None:
-        self._app, self._token, self._cookie = app, token, cookie
+    def __init__(self, app: ASGIApp, callers: Callers, cookie: str, hosts: Hosts, audit: Audit) -> None:
+        self._app, self._callers, self._cookie, self._hosts, self._audit = app, callers, cookie, hosts, audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        connection = HTTPConnection(scope)
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 known = {name for name, _ in message["headers"]}
                 more = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in known]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
-        refused = self._refuse(scope)
-        if refused is None:
-            await self._app(scope, receive, send_with_headers)
+        async def send_while_known(message: Message) -> None:
+            """Whoever is removed hears nothing more."""
+            if message["type"] == "websocket.send" and self._is_gone(connection):
+                await send({"type": "websocket.close", "code": 1008, "reason": "you may no longer listen"})
+                raise OSError("somebody who was removed")
+            await send(message)
+
+        decided = self._decide(connection)
+        if not isinstance(decided, Refusal):
+            scope.setdefault("state", {})["caller"] = decided
+            is_socket = scope["type"] == "websocket"
+            await self._app(scope, receive, send_while_known if is_socket else send_with_headers)
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
+            await send({"type": "websocket.close", "code": 1008, "reason": decided.message})
         else:
-            status, message = refused
-            code = "unauthorized" if status == 401 else "forbidden"
-            fix = {"fixes": [{"advice": "open the address that was printed when the server was started"}]}
-            await problem(status, code, message, **fix)(scope, receive, send_with_headers)
+            answer = problem(decided.status, decided.code, decided.message, **self._more(decided))
+            answer.headers.update(decided.headers)
+            await answer(scope, receive, send_with_headers)
+        caller = scope.get("state", {}).get("caller")
+        if scope["type"] == "http" and caller is not None and (scope["method"] not in _SAFE or status == 403):
+            await self._audit.record(connection, caller, status)
 
-    def _refuse(self, scope: Scope) -> tuple[int, str] | None:
-        headers = Headers(scope=scope)
+    def _more(self, refusal: Refusal) -> dict[str, object]:
+        if refusal.status != 401:
+            return {}
+        way = self._callers.sign_in_with
+        return {"fixes": [{"advice": _ADVICE[way]}], "sign_in_with": way}
+
+    def _is_gone(self, connection: HTTPConnection) -> bool:
+        try:
+            return self._callers.find(connection, self._read_cookie(connection.headers)) is None
+        except (PycomfyError, TooManyWrongKeys):
+            return True
+
+    def _decide(self, connection: HTTPConnection) -> Caller | Refusal | None:
+        """Who asks, where they may; None where everybody may."""
+        headers, scope = connection.headers, connection.scope
         host = headers.get("host", "")
-        if not is_loopback(host):
-            return 403, "this server answers to 127.0.0.1 and localhost alone"
+        if not self._hosts.has(host):
+            return Refusal(403, "forbidden", "this server is not asked by that name")
         path: str = scope["path"]
-        if not path.startswith("/api/"):
+        if not path.startswith("/api/") and path != METRICS:
             return None
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return 403, "a page of another site may not do this"
-        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE
+            return Refusal(403, "forbidden", _OTHER_SITE)
+        method = SOCKET if scope["type"] == "websocket" else scope["method"]
+        changes = method not in _SAFE
         origin = headers.get("origin")
         if origin is not None and changes and not _is_of(origin, host):
-            return 403, "a page of another site may not do this"
-        if path == SESSION and scope["type"] == "http" and scope["method"] == "POST":
-            return None  # it says the token itself
-        bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        if is_equal(bearer, self._token):
+            return Refusal(403, "forbidden", _OTHER_SITE)
+        rules = {rule.method: rule for rule in find_rules(path)}
+        rule = rules.get(method)
+        if rule is not None and rule.role is None:
             return None
-        if not is_equal(self._read_cookie(headers), self._token):
-            return 401, "the token of this server is missing, or is that of an earlier start"
-        if changes and origin is None:
-            return 403, "a browser says which page asks"
-        return None
+        caller = self._identify(connection)
+        if isinstance(caller, Refusal):
+            return caller
+        if caller.ambient and changes and origin is None:
+            return Refusal(403, "forbidden", "a browser says which page asks")
+        if rule is None and rules:
+            allowed = ", ".join(sorted(known for known in rules if known != SOCKET))
+            return Refusal(405, "method-not-allowed", "this cannot be asked in that way", {"allow": allowed})
+        if rule is None:
+            return Refusal(404, "not-found", "there is nothing here")
+        assert rule.role is not None  # noqa: S101
+        if caller.role < rule.role:
+            scope.setdefault("state", {})["caller"] = caller
+            return Refusal(403, "forbidden", f'this needs the role "{rule.role.title}"; yours is "{caller.role.title}"')
+        return caller
 
-    def _read_cookie(self, headers: Mapping[str, str]) -> str:
+    def _identify(self, connection: HTTPConnection) -> Caller | Refusal:
+        try:
+            caller = self._callers.find(connection, self._read_cookie(connection.headers))
+        except TooManyWrongKeys as e:
+            return too_many(e)
+        except PycomfyError:  # such as a file of users that somebody is changing
+            return Refusal(503, "unavailable", "the users of this server cannot be read now")
+        if caller is not None:
+            return caller
+        if self._callers.sign_in_with == "token":
+            return Refusal(401, "unauthorized", "the token of this server is missing, or is that of an earlier start")
+        return Refusal(401, "unauthorized", "it is not known who you are", {"www-authenticate": "Bearer"})
+
+    def _read_cookie(self, headers: Headers) -> str:
         try:
             found = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
         except CookieError:
@@ -100,15 +169,10 @@ class Access:
         return found.value if found is not None else ""
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a Host header names this machine. Any port may: it may be that of a tunnel."""
-    found = _HOST.fullmatch(host)
-    return found is not None and found["name"].lower() in LOOPBACK_NAMES
-
-
-def is_equal(given: str, token: str) -> bool:
-    """Compare without telling by the time it takes how much is right."""
-    return bool(given) and hmac.compare_digest(given.encode(errors="replace"), token.encode())
+def too_many(error: TooManyWrongKeys) -> Refusal:
+    """Return the answer to one more key from an address that sent too many wrong ones."""
+    seconds = max(1, math.ceil(error.seconds))
+    return Refusal(429, "too-many", "too many wrong keys came from there", {"retry-after": str(seconds)})
 
 
 def _is_of(origin: str, host: str) -> bool:

@@ -2,40 +2,47 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from pycomfy import __version__
-from pycomfy.server.access import SESSION, Access, is_equal
+from pycomfy.adapters.access.audit_log import AuditLog
+from pycomfy.server.access import Access
+from pycomfy.server.audit import Audit
 from pycomfy.server.body_limit import BodyLimit
+from pycomfy.server.callers import Callers
+from pycomfy.server.hosts import Hosts
 from pycomfy.server.live import Live
+from pycomfy.server.metrics import Measured, Metrics
 from pycomfy.server.problems import RESPONSES, add_handlers
-from pycomfy.server.routes import branches, operations, system, versions, workflows
+from pycomfy.server.roles import SESSION
+from pycomfy.server.routes import branches, operations, session, system, versions, workflows
 from pycomfy.server.studio_files import add_studio
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.studio.working_folders import MAX_UPLOAD
 from pycomfy.services.workspace import Workspace
 
-
-class Token(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    token: str
+MAX_SIGN_IN = 4096
+"""Bytes of what somebody may send who is not known."""
 
 
-class Session(BaseModel):
-    """Whom one talks to."""
+@dataclass(frozen=True)
+class AccessOptions:
+    """`callers` says who asks; a page keeps that in the cookie `cookie`. `hosts` are the names of the server.
+    `audit_log` is None where nothing is written down."""
 
-    version: str
-    data: str
+    callers: Callers
+    cookie: str = "pycomfy"
+    hosts: Hosts = field(default_factory=Hosts)
+    audit_log: AuditLog | None = None
 
 
-def make_app(workspace: Workspace, runner: OperationRunner, token: str, cookie: str = "pycomfy") -> FastAPI:
-    """Return the server's app. `token` is what whoever uses it must know; a page keeps it in the cookie `cookie`."""
+def make_app(workspace: Workspace, runner: OperationRunner, options: AccessOptions) -> FastAPI:
+    """Return the server's app."""
     live = Live(runner)
 
     @contextlib.asynccontextmanager
@@ -53,36 +60,22 @@ def make_app(workspace: Workspace, runner: OperationRunner, token: str, cookie: 
         openapi_url="/api/openapi.json",
         generate_unique_id_function=_name_operation,
         responses=RESPONSES,
+        redirect_slashes=False,
     )
+    audit = Audit(options.audit_log, lambda: workspace.clock().astimezone(UTC), options.callers.address)
     app.state.workspace, app.state.runner, app.state.live = workspace, runner, live
+    metrics = Metrics(workspace)
+    app.state.metrics = metrics
+    app.state.callers, app.state.cookie, app.state.audit = options.callers, options.cookie, audit
     add_handlers(app)
-
-    @app.post(SESSION, status_code=204, tags=["session"])
-    def begin_session(body: Token) -> Response:
-        """Change the token, which the page has from its address, for a cookie."""
-        if not is_equal(body.token, token):
-            raise HTTPException(401, "this is not the token of this server")
-        answer = Response(status_code=204)
-        answer.set_cookie(cookie, token, httponly=True, samesite="strict", path="/")
-        return answer
-
-    @app.get(SESSION, tags=["session"])
-    def show_session() -> Session:
-        """Whom one talks to."""
-        return Session(version=__version__, data=str(workspace.paths.data))
-
-    for router in (
-        workflows.router,
-        versions.router,
-        branches.router,
-        operations.router,
-        system.router,
-        operations.live,
-    ):
-        app.include_router(router)
+    for module in (session, workflows, versions, branches, operations, system):
+        app.include_router(module.router)
+    app.include_router(operations.live)
+    app.include_router(system.metrics)
     add_studio(app)
-    app.add_middleware(BodyLimit, uploads={workflows.UPLOADS: MAX_UPLOAD})
-    app.add_middleware(Access, token=token, cookie=cookie)
+    app.add_middleware(BodyLimit, uploads={workflows.UPLOADS: MAX_UPLOAD, SESSION: MAX_SIGN_IN})
+    app.add_middleware(Access, callers=options.callers, cookie=options.cookie, hosts=options.hosts, audit=audit)
+    app.add_middleware(Measured, metrics=metrics)
     return app
 
 

@@ -1,4 +1,4 @@
-"""What the routes work with: one workspace, one runner of operations, one hub of live connections."""
+"""What the routes work with: one workspace, one runner of operations, one hub of live connections, and metrics."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from pycomfy.server.live import Live
+from pycomfy.server.metrics import Metrics
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.workspace import Workspace
 
@@ -25,6 +26,12 @@ def _live(connection: HTTPConnection) -> Live:
     return found
 
 
+def _metrics(connection: HTTPConnection) -> Metrics:
+    found: Metrics = connection.app.state.metrics
+    return found
+
+
 WorkspaceOf = Annotated[Workspace, Depends(_workspace)]
 RunnerOf = Annotated[OperationRunner, Depends(_runner)]
 LiveOf = Annotated[Live, Depends(_live)]
+MetricsOf = Annotated[Metrics, Depends(_metrics)]

@@ -49,6 +49,7 @@ NOTHING_TO_SHOW = (
     "models status",
     "models verify",
     "tag",
+    "users log",
     "verify --all",
 )
 
@@ -66,6 +67,8 @@ OTHER_ERRORS = (
     "lock nope.json",
     "push nowhere",
     "push nowhere nope",
+    "users list --auth users.toml",
+    "users rm anna --auth users.toml",
 )
 
 NOT_FOR_READING = {
@@ -79,6 +82,7 @@ NOT_FOR_READING = {
     "pull",
     "reindex",
     "serve",
+    "users add",
 }
 """Commands that make something wherever they succeed, and do not name what must be there already."""
 

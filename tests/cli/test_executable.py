@@ -59,6 +59,10 @@ CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "reindex": (0, ()),
     "disk": (0, ()),
     "gc": (0, ("--dry-run",)),
+    "users add": (0, ("anna", "--auth", "users.toml")),
+    "users rm": (1, ("anna", "--auth", "users.toml")),
+    "users list": (1, ("--auth", "users.toml")),
+    "users log": (0, ()),
     "doctor": (3, ("--offline",)),
 }
 """The exit status, and the arguments."""

@@ -1,5 +1,6 @@
 """`pycomfy serve`, as the program that it is: real requests over a real socket."""
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import httpx
 import pytest
 
 from pycomfy.server.studio_files import FOLDER
+from pycomfy.services.users import add_user
+from pycomfy.services.workspace import Workspace
 from tests.support.waiting import HANG
 
 COMMAND = [sys.executable, "-P", "-m", "pycomfy", "serve", "--no-open", "--json"]
@@ -21,11 +24,15 @@ COMMAND = [sys.executable, "-P", "-m", "pycomfy", "serve", "--no-open", "--json"
 pytestmark = pytest.mark.skipif(not (FOLDER / "index.html").is_file(), reason="the page was not built: make setup")
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    environment = {**os.environ, "PYCOMFY_HOME": str(tmp_path)}
+Served = tuple["subprocess.Popen[str]", dict[str, Any]]
+
+
+@contextlib.contextmanager
+def serving(home: Path, *options: str) -> Iterator[Served]:
+    environment = {**os.environ, "PYCOMFY_HOME": str(home)}
+    command = [*COMMAND, "--port", "0", *options]
     with subprocess.Popen(
-        [*COMMAND, "--port", "0"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         text = ""
@@ -34,6 +41,12 @@ def served(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, 
         yield process, json.loads(text)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=HANG)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as found:
+        yield found
 
 
 def test_it_serves_the_page_and_asks_for_its_token(served: tuple[Any, dict[str, Any]]) -> None:
@@ -55,6 +68,22 @@ def test_it_listens_on_this_machine_alone(served: tuple[Any, dict[str, Any]]) ->
     for address in others:
         with pytest.raises(OSError):
             socket.create_connection((str(address), port), timeout=5).close()
+
+
+def test_another_address_is_for_users_with_keys_alone(tmp_path: Path) -> None:
+    host = ("--host", "127.0.0.2")
+    environment = {**os.environ, "PYCOMFY_HOME": str(tmp_path)}
+    refused = subprocess.run([*COMMAND, *host], env=environment, check=False, capture_output=True, text=True)
+    assert refused.returncode == 2 and "--host" in refused.stderr
+    file = tmp_path / "users.toml"
+    added = add_user(Workspace.open(tmp_path), file, "anna", "view")
+    with serving(tmp_path, *host, "--auth", str(file)) as (_, studio):
+        address = studio["address"]
+        assert address.startswith("http://127.0.0.2:") and studio["token"] == "" and studio["url"] == f"{address}/"
+        assert httpx.get(f"{address}/api/workflows").status_code == 401
+        key = {"authorization": f"Bearer {added.key}"}
+        assert httpx.get(f"{address}/api/session", headers=key).json()["name"] == "anna"
+        assert httpx.post(f"{address}/api/workflows/example", headers=key).status_code == 403
 
 
 def test_a_port_that_is_taken_is_an_error_with_a_fix(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from pycomfy.server.access import is_loopback
+from pycomfy.server.hosts import is_loopback
 from pycomfy.services.studio.working_folders import MAX_UPLOAD
 from pycomfy.services.workspace import Workspace
 from tests.support.studio import BEARER, ORIGIN, TOKEN, WORKFLOW, studio

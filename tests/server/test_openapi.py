@@ -5,7 +5,8 @@ from pathlib import Path
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from pycomfy.server.app import make_app
+from pycomfy.server.app import AccessOptions, make_app
+from pycomfy.server.callers import OwnerAlone
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.workspace import Workspace
 
@@ -23,4 +24,6 @@ def test_the_documents_of_the_clients_are_those_of_the_servers() -> None:
 
 def test_the_document_is_valid(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
-    OpenAPIV31SpecValidator(make_app(workspace, OperationRunner(workspace), "t").openapi()).validate()
+    OpenAPIV31SpecValidator(
+        make_app(workspace, OperationRunner(workspace), AccessOptions(OwnerAlone("t"))).openapi()
+    ).validate()

@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 from fastapi.testclient import TestClient
 
-from pycomfy.server.app import make_app
+from pycomfy.server.app import AccessOptions, make_app
+from pycomfy.server.callers import OwnerAlone
 from pycomfy.services.operations.requests import Request
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.workspace import Workspace
 from tests.support.http_server import RequestHandler, serve_http
 
 TOKEN = "the-token-of-this-start"
+COOKIE = "pycomfy_8787"
 ORIGIN = "http://127.0.0.1:8787"
 WORKFLOW = {"1": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x"}}}
 
@@ -63,9 +65,11 @@ def gate() -> Iterator[Gate]:
 
 
 @contextlib.contextmanager
-def studio(workspace: Workspace, runner: OperationRunner | None = None, **options: Any) -> Iterator[TestClient]:
+def studio(
+    workspace: Workspace, runner: OperationRunner | None = None, access: AccessOptions | None = None, **options: Any
+) -> Iterator[TestClient]:
     """A client of a new server, without the token."""
-    app = make_app(workspace, runner or OperationRunner(workspace), TOKEN, "pycomfy_8787")
+    app = make_app(workspace, runner or OperationRunner(workspace), access or AccessOptions(OwnerAlone(TOKEN), COOKIE))
     with TestClient(app, base_url=ORIGIN, raise_server_exceptions=False, **options) as client:
         yield client
 

@@ -37,17 +37,3 @@ export function App() {
     </Shell>
   );
 }
-
-/** What is shown to somebody without the token of this start. */
-export function Locked() {
-  return (
-    <main className="grid min-h-dvh place-items-center p-6">
-      <EmptyState icon={KeyRound} title="This page needs its token">
-        <p>
-          Open the address that <code>pycomfy serve</code> printed: its end is a token, which is new with each start. That
-          keeps other pages and other people out.
-        </p>
-      </EmptyState>
-    </main>
-  );
-}

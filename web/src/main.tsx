@@ -2,9 +2,11 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { problemOf } from "@/api/client";
+import { sessionQuery } from "@/api/edit-queries";
 import { connectLive } from "@/api/live";
 import { openSession } from "@/api/session";
-import { App, Locked } from "@/app";
+import { App } from "@/app";
+import { Locked } from "@/components/locked";
 import "@/lib/theme";
 import "@/styles/index.css";
 
@@ -20,11 +22,14 @@ const queries = new QueryClient({
 
 async function start(): Promise<void> {
   const root = createRoot(document.getElementById("root") as HTMLElement);
-  const known = await openSession().catch(() => false);
-  if (known) connectLive(queries);
+  const { session, signInWith } = await openSession().catch(() => ({ session: null, signInWith: "token" as const }));
+  if (session !== null) {
+    queries.setQueryData(sessionQuery.queryKey, session);
+    connectLive(queries);
+  }
   root.render(
     <StrictMode>
-      <QueryClientProvider client={queries}>{known ? <App /> : <Locked />}</QueryClientProvider>
+      <QueryClientProvider client={queries}>{session !== null ? <App /> : <Locked signInWith={signInWith} />}</QueryClientProvider>
     </StrictMode>,
   );
 }

@@ -15,10 +15,12 @@ from pycomfy.adapters.database.records import (
     ImageRecord,
     ImageVersionRow,
     NameRow,
+    OperationCountRow,
     OperationRecord,
     OperationState,
     RunRecord,
     TreeRow,
+    VersionCountRow,
     VersionRecord,
 )
 from pycomfy.adapters.io.paths import Paths
@@ -249,6 +251,19 @@ class Database(Connection):
     def find_operation(self, key: str) -> OperationRecord | None:
         """Return an operation; None for an unknown one."""
         return next(iter(self.read(OperationRecord, "SELECT * FROM operations WHERE key = ?", key)), None)
+
+    # — counts —
+
+    def count_operations(self) -> dict[tuple[str, str], int]:
+        """Return how many operations there are, by kind and state."""
+        sql = "SELECT kind, state, count(*) AS number FROM operations GROUP BY kind, state"
+        return {(row.kind, row.state): row.number for row in self.read(OperationCountRow, sql)}
+
+    def count_versions(self) -> tuple[int, int]:
+        """Return how many workflows and how many versions there are."""
+        sql = "SELECT count(DISTINCT workflow_id) AS workflows, count(*) AS versions FROM workflow_versions"
+        (row,) = self.read(VersionCountRow, sql)
+        return row.workflows, row.versions
 
     # — all —
 

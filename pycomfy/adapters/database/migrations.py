@@ -201,3 +201,8 @@ def m005_operations(db: "Database") -> None:
         " started_at TEXT, finished_at TEXT, exit_status INTEGER)"
     )
     db.execute("CREATE INDEX operations_workflow ON operations (workflow)")
+
+
+@_step
+def m006_an_operation_has_who_started_it(db: "Database") -> None:
+    db.execute("ALTER TABLE operations ADD COLUMN created_by TEXT NOT NULL DEFAULT ''")

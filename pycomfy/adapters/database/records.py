@@ -147,8 +147,26 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class OperationCountRow:
+    """How many operations of a kind are in a state."""
+
+    kind: str
+    state: str
+    number: int
+
+
+@dataclass(frozen=True)
+class VersionCountRow:
+    """How many workflows there are, and how many versions."""
+
+    workflows: int
+    versions: int
+
+
+@dataclass(frozen=True)
 class OperationRecord:
-    """An operation of the server; `key` names its folder. Times are UTC, as in 2025-12-05T09:30:00.123Z."""
+    """An operation of the server; `key` names its folder, `created_by` is the user who started it. Times are UTC, as in
+    2025-12-05T09:30:00.123Z."""
 
     key: str
     kind: str
@@ -159,3 +177,4 @@ class OperationRecord:
     started_at: str | None
     finished_at: str | None
     exit_status: int | None
+    created_by: str = ""

@@ -123,17 +123,17 @@ def check_replaceable(path: Path) -> None:
         raise BadInput("not a file: it cannot be replaced", where=str(path), fix="give the path of a file")
 
 
-def write_file(path: Path, data: bytes | str) -> None:
+def write_file(path: Path, data: bytes | str, *, private: bool = False) -> None:
     """Replace `path` by `data` in one step. Raises as `new_file`."""
-    with new_file(path) as file:
+    with new_file(path, private=private) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
+def new_file(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
     """Write a file beside `path`; on success it replaces `path`; on failure, and in a dry run, nothing is left of it.
-    The folder is created. Raises `NoSpace`, or `BadInput` where something else than a file is, such as a device:
-    replacing it would harm the machine."""
+    The folder is created. One that is `private` no other user may read. Raises `NoSpace`, or `BadInput` where something
+    else than a file is, such as a device: replacing it would harm the machine."""
     if operation.discards(path):
         check_replaceable(path)
         with tempfile.TemporaryFile(dir=operation.scratch()) as file:
@@ -149,7 +149,8 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
                 file.flush()
                 os.fsync(fd)
                 temporary = temporary or _link(fd, path.parent)
-            use_default_mode(temporary)
+            if not private:
+                use_default_mode(temporary)
             temporary.replace(path)
         except BaseException:
             if temporary:

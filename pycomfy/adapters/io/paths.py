@@ -42,6 +42,11 @@ class Paths:
         return self.data / "operations"
 
     @property
+    def audit_log(self) -> Path:
+        """Who did what with a server that several people use."""
+        return self.data / "audit.jsonl"
+
+    @property
     def dry_runs(self) -> Path:
         """The copies in which dry runs work."""
         return self.cache / "dry-runs"

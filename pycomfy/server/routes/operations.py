@@ -3,10 +3,13 @@
 import mimetypes
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query, WebSocket
+from fastapi import APIRouter, Body, Path, Query, Request, WebSocket
 from fastapi.responses import FileResponse
 
 from pycomfy.errors import NotFound
+from pycomfy.server.audit import DID
+from pycomfy.server.callers import CallerOf
+from pycomfy.server.roles import check_cancel, check_start
 from pycomfy.server.state import LiveOf, RunnerOf
 from pycomfy.services.operations.requests import OperationRequest
 from pycomfy.services.operations.results import OperationEntry
@@ -26,9 +29,15 @@ def list_all(runner: RunnerOf, workflow: Annotated[str | None, Query(max_length=
 
 
 @router.post("", status_code=201)
-def start(runner: RunnerOf, request: Annotated[OperationRequest, Body()]) -> OperationEntry:
+def start(
+    runner: RunnerOf, caller: CallerOf, connection: Request, request: Annotated[OperationRequest, Body()]
+) -> OperationEntry:
     """Start an operation; it waits for its turn if many run."""
-    return runner.start(request)
+    setattr(connection.state, DID, f"{request.kind} {request.workflow}")
+    check_start(runner.workspace, request, caller)
+    started = runner.start(request, caller.name)
+    setattr(connection.state, DID, f"{request.kind} {request.workflow} {started.id}")
+    return started
 
 
 @router.get("/{key}")
@@ -38,8 +47,9 @@ def show(runner: RunnerOf, key: Key) -> OperationEntry:
 
 
 @router.post("/{key}/cancel")
-def cancel(runner: RunnerOf, key: Key) -> OperationEntry:
+def cancel(runner: RunnerOf, caller: CallerOf, key: Key) -> OperationEntry:
     """Ask an operation to end. One that is over stays as it is."""
+    check_cancel(runner.find(key), caller)
     return runner.cancel(key)
 
 

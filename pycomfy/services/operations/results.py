@@ -17,9 +17,10 @@ MAX_EVENTS = 2000
 
 
 class OperationEntry(Result):
-    """An operation. `workflow` is the workflow's name, `arguments` what it was started with, `command` the words of the
-    same command line. `result` is what its command printed as JSON, `error` the error that ended it; both are None
-    while it runs, and in a list. Times are UTC, as in 2025-12-05T09:30:00.123Z."""
+    """An operation. `created_by` is the user who started it, "" for the owner. `workflow` is the workflow's name,
+    `arguments` what it was started with, `command` the words of the same command line. `result` is what its command
+    printed as JSON, `error` the error that ended it; both are None while it runs, and in a list. Times are UTC, as in
+    2025-12-05T09:30:00.123Z."""
 
     id: str
     kind: str
@@ -27,6 +28,7 @@ class OperationEntry(Result):
     arguments: dict[str, Any]
     state: OperationState
     created_at: str
+    created_by: str = ""
     started_at: str | None
     finished_at: str | None
     exit_status: int | None
@@ -63,6 +65,7 @@ def describe_operation(record: OperationRecord, result: object = None, command: 
         arguments=dict(record.arguments),
         state=record.state,
         created_at=record.created_at,
+        created_by=record.created_by,
         started_at=record.started_at,
         finished_at=record.finished_at,
         exit_status=record.exit_status,

@@ -44,7 +44,7 @@ class OperationRunner:
     limit: int = field(default_factory=lambda: max(2, (os.cpu_count() or 1) // 2))
     on_change: Callable[[str], None] = lambda key: None
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _waiting: "deque[tuple[str, Request]]" = field(default_factory=deque)
+    _waiting: "deque[tuple[str, Request, str]]" = field(default_factory=deque)
     _running: set[str] = field(default_factory=set)
     _cancelled: set[str] = field(default_factory=set)
     _closed: bool = False
@@ -57,9 +57,9 @@ class OperationRunner:
 
     # — from outside —
 
-    def start(self, request: Request) -> OperationEntry:
-        """Start an operation, or let it wait for its turn. Raises `NotFound` or `BadInput` for a workflow that cannot
-        be named."""
+    def start(self, request: Request, created_by: str = "") -> OperationEntry:
+        """Start an operation of the user `created_by`, or let it wait for its turn. Raises `NotFound` or `BadInput`
+        for a workflow that cannot be named."""
         name = request.name
         key = f"{self.workspace.clock().astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         record = OperationRecord(
@@ -72,6 +72,7 @@ class OperationRunner:
             started_at=None,
             finished_at=None,
             exit_status=None,
+            created_by=created_by,
         )
         with self._lock:
             if len(self._waiting) >= MAX_WAITING:
@@ -80,7 +81,7 @@ class OperationRunner:
             self.folder(key).create()
             with self.workspace.open_database() as database:
                 database.add_operation(record)
-            self._waiting.append((key, request))
+            self._waiting.append((key, request, created_by))
             self._start_next()
         self.on_change(key)
         return self.find(key)
@@ -139,12 +140,12 @@ class OperationRunner:
 
     def _start_next(self) -> None:
         while self._waiting and len(self._running) < self.limit and not self._closed:
-            key, request = self._waiting.popleft()
+            key, request, created_by = self._waiting.popleft()
             self._running.add(key)
             folder = self.folder(key)
             try:
                 arguments = request.command(self.workspace, folder.path)
-                wait_for_status = folder.start(arguments, self._environment(), folder.path)
+                wait_for_status = folder.start(arguments, self._environment(created_by), folder.path)
             except (PycomfyError, OSError) as e:
                 self._fail(key, e if isinstance(e, PycomfyError) else _explain(e, folder))
                 continue
@@ -205,11 +206,12 @@ class OperationRunner:
         with contextlib.suppress(FileNotFoundError):
             yield from self.workspace.paths.operations.iterdir()
 
-    def _environment(self) -> dict[str, str]:
-        """The variables of a command: those of the workspace, and where that is."""
+    def _environment(self, user: str) -> dict[str, str]:
+        """The variables of a command: those of the workspace, where that is, and who is the author of a version."""
         paths = self.workspace.paths
         home = {"PYCOMFY_HOME": str(paths.data)} if paths.cache == paths.data / "cache" else {}
-        return {**self.workspace.environment, **home}
+        author = {"GIT_AUTHOR_NAME": user, "GIT_AUTHOR_EMAIL": user if "@" in user else f"{user}@localhost"}
+        return {**self.workspace.environment, **home, **(author if user else {})}
 
     def _now(self) -> str:
         now = self.workspace.clock().astimezone(UTC)

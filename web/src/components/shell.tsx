@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { HeartPulse, LoaderCircle, Moon, Sun, SunMoon, WifiOff } from "lucide-react";
+import { HeartPulse, LoaderCircle, Moon, Sun, SunMoon, UserRound, WifiOff } from "lucide-react";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useLive } from "@/api/live";
 import { operationsQuery } from "@/api/queries";
+import { sessionQuery } from "@/api/edit-queries";
+import { signOut } from "@/api/session";
 import { Button } from "@/components/ui/button";
 import {
   DropdownMenu,
@@ -41,6 +43,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <HeartPulse /> <span className="hidden sm:inline">System</span>
           </Link>
         </Button>
+        <UserMenu />
         <ThemeMenu />
       </header>
       <main id="main" className="flex min-h-0 flex-1 flex-col">
@@ -74,6 +77,27 @@ function Operations() {
             </Link>
           </DropdownMenuItem>
         ))}
+      </DropdownMenuContent>
+    </DropdownMenu>
+  );
+}
+
+/** Who one is, where several people use the server. */
+function UserMenu() {
+  const { data } = useQuery(sessionQuery);
+  if (data === undefined || data.name === "") return null;
+  return (
+    <DropdownMenu>
+      <DropdownMenuTrigger asChild>
+        <Button variant="ghost" size="sm" aria-label={`You are ${data.name}`}>
+          <UserRound /> <span className="hidden max-w-40 truncate sm:inline">{data.name}</span>
+        </Button>
+      </DropdownMenuTrigger>
+      <DropdownMenuContent align="end">
+        <DropdownMenuLabel>
+          {data.name} may {data.role}
+        </DropdownMenuLabel>
+        {data.sign_in_with === "key" && <DropdownMenuItem onSelect={() => void signOut()}>Sign out</DropdownMenuItem>}
       </DropdownMenuContent>
     </DropdownMenu>
   );

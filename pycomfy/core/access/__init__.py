@@ -1,0 +1,1 @@
+"""Who may use a server that several people share, and for what."""
