@@ -84,7 +84,7 @@ def test_what_is_not_in_the_table_is_refused_whatever_the_server_has(
 
 
 def fill(path: str) -> str:
-    for name, value in {"{name}": "a", "{version}": "1", "{key}": "k", "{path:path}": "x"}.items():
+    for name, value in {"{name}": "a", "{tag}": "t", "{version}": "1", "{key}": "k", "{path:path}": "x"}.items():
         path = path.replace(name, value)
     return path
 
