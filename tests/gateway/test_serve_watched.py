@@ -82,6 +82,18 @@ def test_a_history_that_cannot_be_read_fails_the_job(serving: Serving) -> None:
     assert (error["code"], error["message"]) == ("worker_lost", "ComfyUI does not give what the prompt made: HTTP 500")
 
 
+def test_of_a_job_of_which_all_was_told_the_history_is_not_asked(serving: Serving) -> None:
+    done = serving.run("Told")
+    assert (done["status"], [output["name"] for output in done["outputs"]]) == ("succeeded", ["told.png"])
+
+
+@pytest.mark.parametrize("kind", ["ToldBusy", "ToldInPieces"])
+def test_the_history_is_asked_where_comfyui_is_not_idle_or_messages_may_be_missing(serving: Serving, kind: str) -> None:
+    done = serving.run(kind)
+    assert done["status"] == "failed"
+    assert "absent.png" in done["error"]["message"]
+
+
 def test_a_job_without_memory_is_tried_once_more_after_models_were_unloaded(serving: Serving) -> None:
     done = serving.run("Full")
     assert done["status"] == "succeeded"

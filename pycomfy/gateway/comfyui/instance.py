@@ -33,6 +33,9 @@ QUIET = 2.0
 SOON = 0.2
 """The same where there is no connection that messages come by, or after an answer without the prompt."""
 
+SETTLE = 0.05
+"""Seconds between a prompt's success and the message that ComfyUI is idle, at most; then its history is asked."""
+
 MOST_MISSES = 3
 """Answers, one after another, in which a prompt is neither waiting nor running nor over: it is lost."""
 
@@ -98,6 +101,9 @@ class Instance:
     _tracker: Tracker | None = None
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
     _connected: bool = False
+    _unbroken: bool = False
+    """Whether there was one connection since before the prompt was sent."""
+
     _ended: str | None = None
     """Why we ended it, if we did."""
 
@@ -189,7 +195,7 @@ class Instance:
                     log.warning("ComfyUI %s gives no messages: %s", self.name, e, extra={"instance": self.name})
             except Exception:
                 log.exception("a message of ComfyUI %s is not understood", self.name, extra={"instance": self.name})
-            self._connected = False
+            self._connected = self._unbroken = False
             connected.set()
             await asyncio.sleep(SOON)
 
@@ -233,6 +239,7 @@ class Instance:
         """
         client = self.require_client()
         self._tracker, self._unreadable = tracker, None
+        self._unbroken = self._connected
         self._heard.clear()
         died = asyncio.create_task(self.stopped.wait())
         halted = asyncio.create_task(stop.wait())
@@ -302,11 +309,14 @@ class Instance:
         died: asyncio.Task[Any],
         halted: asyncio.Task[Any],
     ) -> dict[str, Any]:
-        """The socket wakes us; without it we ask. The history alone says that a prompt is over."""
+        """The socket wakes us; without it we ask. The history alone says that a prompt is over, but for one of which
+        all was told on one connection, and then that ComfyUI is idle: asking once more took a fifth of a small job."""
         misses = 0
         while True:
+            pause = QUIET if self._connected and not misses else SOON
+            pause = SETTLE if self._may_tell_all(tracker) and not misses else pause
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(QUIET if self._connected and not misses else SOON):
+                async with asyncio.timeout(pause):
                     await self._heard.wait()
             quiet = not self._heard.is_set()
             self._heard.clear()
@@ -317,7 +327,9 @@ class Instance:
                 raise Interrupted
             if not quiet:
                 on_change(tracker)
-            if tracker.ended or quiet:
+            if self._unbroken and tracker.is_idle and tracker.end is not None:
+                return _read_messages(tracker, *tracker.end)
+            if quiet or (tracker.ended and (misses or not self._may_tell_all(tracker))):
                 entry = await self._ask_history(client, tracker)
                 if entry is not None:
                     return entry
@@ -328,6 +340,10 @@ class Instance:
                     await asyncio.sleep(0.002 * 4**misses)
                     self._heard.set()
 
+    def _may_tell_all(self, tracker: Tracker) -> bool:
+        """Whether the message that ComfyUI is idle would be the last that is needed."""
+        return self._unbroken and tracker.tells_all
+
     async def _ask_history(self, client: ComfyClient, tracker: Tracker) -> dict[str, Any] | None:
         try:
             return await client.history(tracker.prompt_id)
@@ -336,9 +352,7 @@ class Instance:
             # Such as a value in it that is no JSON: it will not get better. What the messages said is known.
             if tracker.end is None:
                 return None
-            kind, data = tracker.end
-            status = "success" if kind == "execution_success" else "error"
-            return {"outputs": dict(tracker.returned), "status": {"status_str": status, "messages": [[kind, data]]}}
+            return _read_messages(tracker, *tracker.end)
 
     async def _interrupt(self, client: ComfyClient, tracker: Tracker, died: asyncio.Task[Any]) -> None:
         """Return when the prompt is over; a node that does not listen costs ComfyUI its life."""
@@ -351,6 +365,12 @@ class Instance:
         log.warning("a node does not end: ComfyUI %s is ended", self.name, extra={"instance": self.name})
         self.restart()
         await asyncio.wait({died}, timeout=END_LIMIT)
+
+
+def _read_messages(tracker: Tracker, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    """What the history would have of a prompt that ended with that message."""
+    status = "success" if kind == "execution_success" else "error"
+    return {"outputs": dict(tracker.returned), "status": {"status_str": status, "messages": [[kind, data]]}}
 
 
 def _describe(failure: Failure) -> str:

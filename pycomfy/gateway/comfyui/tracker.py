@@ -83,6 +83,9 @@ class Tracker:
     end: tuple[str, dict[str, Any]] | None = None
     """The message that ended it, where it was one of `ENDS`."""
 
+    is_idle: bool = False
+    """Whether ComfyUI said after the prompt's success that nothing waits or runs there: that it is in the history."""
+
     preview: Preview | None = None
     changed: bool = False
     """Whether there is new progress since somebody set it to False."""
@@ -92,6 +95,8 @@ class Tracker:
     _step: tuple[int, int] | None = None
     _began: float = 0.0
     _sent_bytes: int = 0
+    _is_plain: bool = False
+    """Whether the start was heard of, and nothing since then that the history tells in another way."""
 
     def __post_init__(self) -> None:
         self.nodes = self.nodes or self.graph.keys()
@@ -100,6 +105,13 @@ class Tracker:
     def _succeeded(self) -> bool:
         """Old ComfyUIs tell of the end alone."""
         return self.ended and (self.end is None or self.end[0] == "execution_success")
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether the history would add nothing, once ComfyUI is idle: where every message came, from the start to the
+        success, of nodes of the graph itself that all ran."""
+        is_success = self.end is not None and self.end[0] == "execution_success"
+        return self._is_plain and is_success and not self.cached and len(self.returned) < MAX_RETURNED
 
     def succeed(self) -> None:
         """The history says so: messages may be late, or lost."""
@@ -125,6 +137,10 @@ class Tracker:
         ):
             return
         match kind:
+            case "execution_start":
+                self._is_plain = "prompt_id" in data
+            case "status":
+                self.is_idle = self.tells_all and _count_remaining(data) == 0
             case "execution_cached":
                 nodes = data.get("nodes")
                 for node in nodes if isinstance(nodes, list) else ():
@@ -138,6 +154,7 @@ class Tracker:
                     self._begin(str(node))
             case "executed":
                 node = str(data.get("display_node") or data.get("node"))
+                self._is_plain &= node == data.get("node") and node in self.nodes and node not in self.returned
                 self._finish(node)
                 if node in self.returned or len(self.returned) < MAX_RETURNED:
                     self.returned[node] = data.get("output")
@@ -150,6 +167,7 @@ class Tracker:
             case _ if kind in ENDS:
                 # Without its id it may be about the prompt before.
                 if "prompt_id" in data:
+                    self._is_plain &= self.end is None  # a node that is blocked tells of an error, and is none
                     self.ended, self.end = True, (kind, data)
         self.changed = True
 
@@ -230,6 +248,13 @@ def join_progress(trackers: Sequence[Tracker]) -> Progress:
     message = f"{title} {step}/{steps}" if title and steps else title or None
     kind = str(head.get("class_type") or "") or None
     return Progress(min((done + begun) / total, 1.0), done, total, at._current, kind, step, steps, message)
+
+
+def _count_remaining(data: Mapping[str, Any]) -> object:
+    """How many prompts wait or run, of a `status` message."""
+    status = data.get("status")
+    about = status.get("exec_info") if isinstance(status, dict) else None
+    return about.get("queue_remaining") if isinstance(about, dict) else None
 
 
 def _metadata(data: bytes) -> dict[str, Any]:

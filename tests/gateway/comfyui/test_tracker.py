@@ -4,6 +4,7 @@ import json
 import struct
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,6 +121,44 @@ def test_what_succeeded_is_whole_and_what_failed_is_not() -> None:
     failed.take(json.dumps({"type": "executing", "data": {"node": None, "prompt_id": "p"}}))
     assert failed.ended
     assert failed.progress().nodes_done == 0
+
+
+START: tuple[str, dict[str, Any]] = ("execution_start", {})
+RAN: tuple[str, dict[str, Any]] = ("executed", {"node": "2", "display_node": "2", "output": {}})
+SUCCESS: tuple[str, dict[str, Any]] = ("execution_success", {})
+IDLE: tuple[str, dict[str, Any]] = ("status", {"status": {"exec_info": {"queue_remaining": 0}}})
+
+
+def hear(*told: tuple[str, dict[str, Any]]) -> Tracker:
+    tracker = Tracker("p", GRAPH)
+    for kind, data in told:
+        tell(tracker, kind, **data)
+    return tracker
+
+
+def test_it_is_over_once_comfyui_is_idle_after_all_of_it_was_told() -> None:
+    assert hear(START, RAN, SUCCESS).tells_all
+    assert not hear(START, IDLE, RAN, SUCCESS).is_idle, "the prompt before was over"
+    assert hear(START, RAN, SUCCESS, IDLE).is_idle
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (RAN, SUCCESS),
+        (START, ("executed", {"node": "2.0.0.1", "display_node": "2", "output": {}}), SUCCESS),
+        (START, ("executed", {"node": "9", "output": {}}), SUCCESS),
+        (START, RAN, RAN, SUCCESS),
+        (START, ("execution_cached", {"nodes": ["1"]}), RAN, SUCCESS),
+        (START, RAN, ("execution_error", {}), SUCCESS),
+        (START, RAN, ("execution_error", {})),
+        (START, RAN, ("executing", {"node": None})),
+    ],
+)
+def test_where_the_history_may_say_more_messages_are_not_all(told: tuple[tuple[str, dict[str, Any]], ...]) -> None:
+    tracker = hear(*told, IDLE)
+    assert not tracker.tells_all
+    assert not tracker.is_idle
 
 
 anything = st.recursive(

@@ -180,6 +180,19 @@ async def work(number: str, node: str, entry: dict[str, Any], extra: dict[str, o
         history[number] = unanswerable
         tell("executing", node=None, prompt_id=number)
         return
+    if kind.startswith("Told"):  # what the history has is not there: only who asks it fails
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "told.png").write_bytes(b"told")
+        tell("execution_start", prompt_id=number)
+        if kind == "ToldInPieces":
+            sockets.pop().close()
+            await asyncio.sleep(0.5)
+        tell("executed", node=node, display_node=node, output={"images": [named("told.png")]}, prompt_id=number)
+        tell("execution_success", prompt_id=number)
+        status = {"status_str": "success", "messages": []}
+        history[number] = {"outputs": {node: {"images": [named("absent.png")]}}, "status": status}
+        tell("status", status={"exec_info": {"queue_remaining": int(kind == "ToldBusy")}})
+        return
     if kind == "Unlimited":
         for step, of in ((float("inf"), float("inf")), (float("nan"), 2), (-1, 2), (1, 10**400), (3, 2)):
             tell("progress", node=node, value=step, max=of, prompt_id=number)
@@ -234,6 +247,9 @@ KINDS = (
     "Wait",
     "Halfway",
     "Deep",
+    "Told",
+    "ToldBusy",
+    "ToldInPieces",
     "Unlimited",
     "Drop",
     "Raise",
