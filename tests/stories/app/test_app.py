@@ -56,7 +56,7 @@ def test_a_workflow_is_run_from_its_page_on_a_phone_and_at_a_desk_and_by_who_has
     assert hashes[0] == hashes[1] != []
     # What is wrong is said at its input; what goes on is followed over a reload, until it is cancelled.
     assert said["refused"]["invalid"] == "true"
-    assert "Hello Sky" in said["cancelled"]["nodes"] and said["cancelled"]["kept"] == "8192"
+    assert "Hello" in said["cancelled"]["nodes"] and said["cancelled"]["kept"] == "5120"
     # With a key its pictures come, and without it nothing.
     assert said["keyed"]["size"] == [128, 80] and said["keyed"]["source"].startswith("blob:")
     assert said["keyed"]["others"] == 0

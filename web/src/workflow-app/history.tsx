@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { FileText, RotateCw, Type } from "lucide-react";
+import { FileText, Image, RotateCw, Type } from "lucide-react";
 import { Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
@@ -28,7 +28,7 @@ export function History({ about, shown, onShow, onReuse }: Props) {
       {jobs.length > 0 && (
       <ol className="divide-y overflow-hidden rounded-lg border bg-card">
         {jobs.map((job) => (
-          <li key={job.id} className={cn("flex items-center gap-1 pr-2", job.id === shown && "bg-accent")}>
+          <li key={job.id} className={cn("flex items-center gap-1 pr-2", job.id === shown && "shadow-[inset_3px_0_0_var(--ring)]")}>
             <a
               href={`#job=${job.id}`}
               aria-current={job.id === shown ? "true" : undefined}
@@ -37,12 +37,12 @@ export function History({ about, shown, onShow, onReuse }: Props) {
             >
               <Thumbnail job={job} />
               <span className="min-w-0 flex-1">
-                <span className="block truncate">{describeInputs(about.interface.parameters, job)}</span>
-                <span className="text-[0.8rem] text-muted-foreground" title={formatTime(job.created_at)}>
+                <span className="line-clamp-2 break-words sm:line-clamp-1">{describeInputs(about.interface.parameters, job)}</span>
+                <span className="mt-0.5 flex items-center gap-2 text-[0.8rem] text-muted-foreground" title={formatTime(job.created_at)}>
+                  <JobStateBadge state={job.status} />
                   {formatAgo(job.created_at)}
                 </span>
               </span>
-              <JobStateBadge state={job.status} />
             </a>
             <Button variant="ghost" size="icon" aria-label="Use these values" title="Use these values" onClick={() => onReuse(job)}>
               <RotateCw />
@@ -64,7 +64,7 @@ function Thumbnail({ job }: { job: Job }) {
   const files = [...Object.values(job.outputs).flat(), ...job.other_outputs];
   const picture = files.find((one) => one.type === "image");
   const { src } = useContent(picture?.id ?? null);
-  const Icon = files.length > 0 && files.every((one) => one.type === "text") ? Type : FileText;
+  const Icon = files.length === 0 ? Image : files.every((one) => one.type === "text") ? Type : FileText;
   return (
     <span className="grid size-12 shrink-0 place-items-center overflow-hidden rounded-md bg-canvas">
       {src === null ? <Icon className="size-5 text-muted-foreground" strokeWidth={1.5} /> : <img src={src} alt="" loading="lazy" className="size-full object-cover" />}

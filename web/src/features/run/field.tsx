@@ -109,7 +109,7 @@ function NumberControl({ common, drawsSeeds, parameter, shown, onChange }: Numbe
         inputMode={parameter.type === "integer" ? "numeric" : "decimal"}
         step={parameter.type === "integer" ? (parameter.step ?? 1) : "any"}
         {...(drawn ? {} : bounds)}
-        className={steps === null ? "" : "w-24 shrink-0"}
+        className={cn(steps !== null && "w-24 shrink-0", drawn && "bg-transparent disabled:opacity-100")}
         disabled={drawn}
         placeholder={drawn ? "a new one for each run" : ""}
         value={drawn ? "" : shown}
