@@ -24,7 +24,7 @@ from pycomfy.services.workspace import Workspace
 
 _FETCH_JOBS = 8  # downloads at a time
 _MAX_PROBLEMS = 20  # in one error
-_TRIES = 3  # to build, where sources are removed meanwhile
+_TRIES = 5  # to build, where sources are removed meanwhile
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,22 @@ def _realise(workspace: Workspace, project: Project, plan: BuildPlan, how: _Buil
     taken: set[str] = set()
     for left in reversed(range(_TRIES)):
         needed = _find_needed(workspace, project, plan, how)
-        taken |= _provide(workspace, project, plan, needed, how.log)
+        paths = [r.path for r in needed]
+        had = set(valid_paths(workspace.nix, paths))
+        more, damage = _take(workspace, needed)
+        taken |= more
+        had |= more
         try:
+            _make(workspace, project, _choose(plan, needed), set(paths), how.log, damage)
+            had |= {r.path for r in needed if not r.build_only}
             return dataclasses.replace(_build(project, plan, how), taken=frozenset(taken))
         except PycomfyError:
             # Whoever archived a source just now, or collects garbage, may have removed it before it was used.
-            there = valid_paths(workspace.nix, [r.path for r in needed])
-            lost = [r.title for r in needed if r.path not in there and not r.build_only]
+            lost = had.difference(valid_paths(workspace.nix, paths))
             if not lost or not left:
                 raise
-            operation.report(f"note: {lost[0]} was removed from the Nix store meanwhile: it is put there again")
+            title = next(r.title for r in needed if r.path in lost)
+            operation.report(f"note: {title} was removed from the Nix store meanwhile: it is put there again")
     raise AssertionError
 
 
@@ -130,32 +136,32 @@ def _list_roots(project: Project) -> list[Root]:
     return [project.lock.platforms[platform].root for platform in {host_platform(), project.platform}]
 
 
-def _provide(
-    workspace: Workspace, project: Project, plan: BuildPlan, needed: Sequence[Requisite], log: Path
-) -> frozenset[str]:
-    """Put what is `needed` into the Nix store, and return the paths that the archive had. What is damaged there is made
-    or fetched; if it cannot be, the damage is raised: it is what can be mended."""
-    taken: frozenset[str] = frozenset()
-    damage: PycomfyError | None = None
+def _take(workspace: Workspace, needed: Sequence[Requisite]) -> tuple[frozenset[str], PycomfyError | None]:
+    """Put into the Nix store what is `needed` and the archive has; return the paths, and what is damaged there."""
     try:
-        taken = copy_from_archive(workspace, needed)
+        return copy_from_archive(workspace, needed), None
     except PycomfyError as e:
         problems = flatten_errors(e)
         if not all(isinstance(problem, HashMismatch) for problem in problems):
             raise
         for problem in problems:
             operation.report(f"note: {problem.what}: made or fetched from its source instead")
-        damage = e
-    part = _choose(plan, needed)
+        return frozenset(), e
+
+
+def _make(
+    workspace: Workspace, project: Project, part: BuildPlan, paths: set[str], log: Path, damage: PycomfyError | None
+) -> None:
+    """Make or fetch what the Nix store lacks of `paths`, which the `part` of a plan makes. If that cannot be done, the
+    `damage` in the archive is raised: it is what can be mended."""
     try:
-        supply(workspace, project, {r.path for r in needed})
+        supply(workspace, project, paths)
         _build_wheels(workspace, project, part, log)
         _fetch(workspace, project, part, log)
     except PycomfyError as e:
         if damage is None:
             raise
         raise damage from e
-    return taken
 
 
 def _choose(plan: BuildPlan, needed: Iterable[Requisite]) -> BuildPlan:

@@ -1,4 +1,4 @@
-"""Ten processes build and record into one data folder at once: no version is lost, and none is refused."""
+"""Ten processes work in one data folder at once: no version is lost, and none is refused."""
 
 import os
 import shutil
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Lock, Root
 from tests.support.archived_versions import make_lock
+from tests.support.http_server import serve_folder
 from tests.support.machines import (
     Machine,
     answer,
@@ -34,16 +36,25 @@ def new_lock(workshop: Workshop, root: Root, name: str, pack: str) -> Lock:
     return make_lock(workshop, root, pack).model_copy(update={"name": name})
 
 
-@pytest.fixture
-def machine(workshop: Workshop, root: Root, tmp_path: Path) -> Machine:
+@pytest.fixture(scope="module")
+def first(settings: NixSettings, root: Root, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """One with an empty data folder, whose store has the large layers."""
-    machine = Machine.new(tmp_path / "machine")
-    lock = new_lock(workshop, root, "first", "none")
-    machine.give(workshop, lock)
-    with machine.on() as on:
-        on.run("build", write_project(tmp_path / "first", workshop, lock), "--no-prove")
+    folder = tmp_path_factory.mktemp("first")
+    machine = Machine.new(folder / "machine")
+    with serve_folder(folder) as address, machine.on() as on:
+        workshop = Workshop(folder, settings, address)
+        lock = new_lock(workshop, root, "first", "none")
+        machine.give(workshop, lock)
+        on.run("build", write_project(folder / "project", workshop, lock), "--no-prove")
     shutil.rmtree(machine.paths.data)
+    machine.paths.data.mkdir()
     return machine
+
+
+@pytest.fixture
+def machine(first: Machine, tmp_path: Path) -> Machine:
+    """The same, for one test."""
+    return first.twin(tmp_path / "machine")
 
 
 def build_all(machine: Machine, folders: list[Path]) -> list[dict[str, Any]]:
@@ -96,3 +107,26 @@ def test_one_state_built_ten_times_at_once_is_one_version(
     built = build_all(machine, [folder] * MANY)
     assert {(b["version"], b["archived"]) for b in built} == {(1, True)}
     assert [b["new"] for b in built].count(True) == 1 and len({b["manifest_digest"] for b in built}) == 1
+
+
+def test_what_builds_need_is_not_freed_beneath_them(
+    machine: Machine, workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
+    folders = []
+    for number in range(4):
+        lock = new_lock(workshop, root, "flow", f"pack {number}")
+        folders.append(write_project(tmp_path / f"state-{number}", workshop, lock))
+    with machine.on() as on:
+        on.run("build", folders.pop(), "--no-prove")
+        building = [on.start("build", folder, "--no-prove") for folder in folders]
+        freeing = [on.start("gc", "--keep", "0") for _ in range(3)]
+        built = [answer(process) for process in building]
+        assert sum(answer(process)["size"] for process in freeing) > 0
+        assert {b["version"] for b in built} == set(range(2, 5)) and all(b["archived"] for b in built)
+        recorded = what_is_recorded(on)
+        check_whole(on, recorded, "after all")
+        on.run("gc", "--keep", "0")
+        for b in built[:2]:
+            again = on.run("restore", f"flow@{b['version']}", "--offline")
+            assert again["same"] and again["manifest_digest"] == b["manifest_digest"]
+        check_whole(on, recorded, "after all was restored")

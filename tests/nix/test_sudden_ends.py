@@ -50,7 +50,9 @@ class Scene:
                 on.run(*command)
         return machine
 
-    def end_and_go_on(self, machine: Machine, command: tuple[str | Path, ...], check: Callable[[Machine], Any]) -> None:
+    def end_and_go_on(
+        self, machine: Machine, command: tuple[str | Path, ...], check: Callable[[Machine], Any], turns: int = TURNS
+    ) -> None:
         """Run `command` undisturbed, then end it in so many moments, each on a machine as it was before, and run it
         again. `check` says what must be after a whole run: the same each time."""
         whole = machine.twin(self.folder / "whole")
@@ -59,8 +61,8 @@ class Scene:
             expected = check(on)
         chance = random.Random(SEED)
         recorded, ended = what_is_recorded(machine), []
-        for turn in range(TURNS):
-            moment = duration * (turn + chance.random()) / TURNS
+        for turn in range(turns):
+            moment = duration * (turn + chance.random()) / turns
             victim = machine.twin(self.folder / f"turn-{turn}")
             with victim.on() as on:
                 took = on.kill(on.start(*command), moment, everything=turn % 2 == 0)
@@ -79,7 +81,7 @@ class Scene:
             check_whole(victim, recorded, f"ended after {moment:.3f} s, and done again")
             remove_folder(victim.root)
         print(f"{command[0]}: {duration:.2f} s, ended at", *(f"{moment:.2f}" for moment in ended))
-        assert len(ended) > TURNS / 2, "too quick to be ended"
+        assert len(ended) > turns / 2, "too quick to be ended"
 
 
 @pytest.fixture
@@ -135,3 +137,18 @@ def test_a_restore_goes_on_after_any_sudden_end(scene: Scene) -> None:
         return {**versions_and_archive(on), "digest": again["manifest_digest"]}
 
     scene.end_and_go_on(machine, ("restore", "small@2", "--offline"), restored)
+
+
+def test_freeing_the_disk_goes_on_after_any_sudden_end_and_nothing_is_lost(scene: Scene) -> None:
+    machine = scene.prepare(("build", scene.second, "--no-prove", "--keep-sources"))
+
+    def restored(on: Machine) -> dict[str, Any]:
+        freed = versions_and_archive(on)
+        digests = []
+        for number in (1, 2):
+            again = on.run("restore", f"small@{number}", "--offline")
+            assert again["same"]
+            digests.append(again["manifest_digest"])
+        return {**freed, "digests": digests}
+
+    scene.end_and_go_on(machine, ("gc", "--keep", "0"), restored, turns=TURNS // 2)
