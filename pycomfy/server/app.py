@@ -20,9 +20,10 @@ from pycomfy.server.live import Live
 from pycomfy.server.metrics import Measured, Metrics
 from pycomfy.server.problems import RESPONSES, add_handlers
 from pycomfy.server.roles import SESSION
-from pycomfy.server.routes import branches, operations, session, system, versions, workflows
+from pycomfy.server.routes import branches, operations, runs, session, system, versions, workflows
 from pycomfy.server.studio_files import add_studio
 from pycomfy.services.operations.runner import OperationRunner
+from pycomfy.services.studio.uploads import MAX_UPLOAD as MAX_INPUT
 from pycomfy.services.studio.working_folders import MAX_UPLOAD
 from pycomfy.services.workspace import Workspace
 
@@ -68,12 +69,13 @@ def make_app(workspace: Workspace, runner: OperationRunner, options: AccessOptio
     app.state.metrics = metrics
     app.state.callers, app.state.cookie, app.state.audit = options.callers, options.cookie, audit
     add_handlers(app)
-    for module in (session, workflows, versions, branches, operations, system):
+    for module in (session, workflows, versions, branches, runs, operations, system):
         app.include_router(module.router)
     app.include_router(operations.live)
     app.include_router(system.metrics)
     add_studio(app)
-    app.add_middleware(BodyLimit, uploads={workflows.UPLOADS: MAX_UPLOAD, SESSION: MAX_SIGN_IN})
+    uploads = {workflows.UPLOADS: MAX_UPLOAD, runs.UPLOADS: MAX_INPUT, SESSION: MAX_SIGN_IN}
+    app.add_middleware(BodyLimit, uploads=uploads)
     app.add_middleware(Access, callers=options.callers, cookie=options.cookie, hosts=options.hosts, audit=audit)
     app.add_middleware(Measured, metrics=metrics)
     return app

@@ -4,6 +4,7 @@ import { Link, Route, Switch } from "wouter";
 import { Shell } from "@/components/shell";
 import { EmptyState, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
+import { PaletteButton } from "@/features/palette/palette-button";
 import { WorkflowsPage } from "@/features/workflows/workflows-page";
 
 const SystemPage = lazy(() => import("@/features/system/system-page"));
@@ -13,7 +14,7 @@ type Params = { name: string; tab?: string | undefined; id?: string | undefined 
 
 export function App() {
   return (
-    <Shell>
+    <Shell commands={<PaletteButton />}>
       <Suspense fallback={<Loading className="p-4" />}>
         <Switch>
           <Route path="/">

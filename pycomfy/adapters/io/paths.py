@@ -37,6 +37,11 @@ class Paths:
         return self.data / "workflows"
 
     @property
+    def uploads(self) -> Path:
+        """Files that were given to runs in the studio, each in a folder named by its hash."""
+        return self.data / "uploads"
+
+    @property
     def operations(self) -> Path:
         """What operations of the server printed, a folder for each."""
         return self.data / "operations"

@@ -1,6 +1,5 @@
 """Operations: start, list, follow and cancel long work; fetch what a run made."""
 
-import mimetypes
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request, WebSocket
@@ -9,6 +8,7 @@ from fastapi.responses import FileResponse
 from pycomfy.errors import NotFound
 from pycomfy.server.audit import DID
 from pycomfy.server.callers import CallerOf
+from pycomfy.server.output_files import send_output
 from pycomfy.server.roles import check_cancel, check_start
 from pycomfy.server.state import LiveOf, RunnerOf
 from pycomfy.services.operations.requests import OperationRequest
@@ -17,9 +17,6 @@ from pycomfy.services.operations.results import OperationEntry
 router = APIRouter(prefix="/api/operations", tags=["operations"])
 
 Key = Annotated[str, Path(max_length=40)]
-
-SHOWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4", "video/webm")
-"""Types of files that a page may show; others are only saved: they might be pages themselves."""
 
 
 @router.get("")
@@ -60,11 +57,7 @@ def output(runner: RunnerOf, key: Key, path: str) -> FileResponse:
     file = (folder / path).resolve()
     if not file.is_relative_to(folder) or not file.is_file():
         raise NotFound("no such output", where=path[:200])
-    type_ = mimetypes.guess_type(file.name)[0] or ""
-    headers = {"content-security-policy": "sandbox; default-src 'none'"}
-    if type_ in SHOWN:
-        return FileResponse(file, media_type=type_, headers=headers)
-    return FileResponse(file, media_type="application/octet-stream", filename=file.name, headers=headers)
+    return send_output(file)
 
 
 live = APIRouter()

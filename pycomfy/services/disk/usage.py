@@ -132,6 +132,8 @@ def _measure_folders(workspace: Workspace) -> Iterator[DiskUse]:
     yield DiskUse("outputs", "outputs that could not be saved", str(paths.unsaved), measure(paths.unsaved))
     yield DiskUse("outputs", "jobs that run, or were interrupted", str(paths.jobs), measure(paths.jobs))
     yield DiskUse("outputs", "jobs and files of served versions", str(paths.served), measure(paths.served))
+    yield DiskUse("outputs", "files given to runs in the studio", str(paths.uploads), measure(paths.uploads))
+    yield DiskUse("outputs", "operations of the studio", str(paths.operations), measure(paths.operations))
     yield DiskUse("logs", "logs", str(data / "logs"), measure(data / "logs"))
 
 

@@ -18,8 +18,8 @@ import { OperationState } from "@/components/state-badge";
 import { count } from "@/lib/format";
 import { type Theme, useTheme } from "@/lib/theme";
 
-/** The bar at the top, and the page below it. */
-export function Shell({ children }: { children: ReactNode }) {
+/** The bar at the top, with what opens the `commands`, and the page below it. */
+export function Shell({ commands, children }: { commands: ReactNode; children: ReactNode }) {
   const connected = useLive((state) => state.connected);
   return (
     <div className="flex min-h-dvh flex-col">
@@ -37,6 +37,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <WifiOff className="size-4" /> <span className="hidden sm:inline">no connection; trying again</span>
           </span>
         )}
+        {commands}
         <Operations />
         <Button asChild variant="ghost" size="sm">
           <Link href="/system" aria-label="System">

@@ -6,6 +6,7 @@ import type { DiffResult, LogEntry, Moved } from "@/api/schema";
 import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { NativeSelect } from "@/components/ui/input";
+import { ComparedOutputs } from "@/features/compare/compared-outputs";
 import { cn } from "@/lib/cn";
 import { count, formatSize } from "@/lib/format";
 
@@ -52,6 +53,7 @@ export function DiffView({ name, versions, pair, onChange }: Props) {
         <Changes diff={diff} />
       )}
       <ImageComparison name={name} pair={pair} />
+      <ComparedOutputs key={pair.join()} name={name} pair={pair} />
     </div>
   );
 }

@@ -1,0 +1,96 @@
+import { useQuery } from "@tanstack/react-query";
+import { CircleDot, type LucideIcon, Palette, Play, Plus, SquareArrowOutUpRight } from "lucide-react";
+import { useEffect, useMemo, useRef } from "react";
+import { useLocation } from "wouter";
+import { problemOf } from "@/api/client";
+import { useAddWorkflow, useStartOperation, workflowsQuery } from "@/api/queries";
+import { ProblemView } from "@/components/problem-view";
+import { Command, CommandEmpty, CommandGroup, CommandInput, CommandItem, CommandList } from "@/components/ui/command";
+import { useTheme } from "@/lib/theme";
+import { type Deed, type Entry, listEntries, workflowOf } from "./entries";
+
+/** Finds pages, workflows and what can be done, by typing. It is the browser's own dialog, as `Dialog` is. */
+export default function CommandPalette({ onClose }: { onClose: () => void }) {
+  const element = useRef<HTMLDialogElement>(null);
+  const [path, navigate] = useLocation();
+  const { data: workflows = [] } = useQuery(workflowsQuery);
+  const setTheme = useTheme((state) => state.set);
+  const start = useStartOperation();
+  const add = useAddWorkflow();
+  const current = workflowOf(path);
+  const groups = useMemo(() => Map.groupBy(listEntries(workflows, current), (entry) => entry.group), [workflows, current]);
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+
+  const act = async (deed: Deed) => {
+    if ("go" in deed) navigate(deed.go);
+    else if ("theme" in deed) setTheme(deed.theme);
+    else if ("add" in deed) {
+      const added = await add.mutateAsync(deed.add).catch(() => null);
+      if (added === null) return;
+      navigate(`/workflows/${added.name}`);
+    } else {
+      const operation = await start.mutateAsync(deed.start).catch(() => null);
+      if (operation === null) return;
+      navigate(`/workflows/${operation.workflow}/builds/${operation.id}`);
+    }
+    onClose();
+  };
+  const error = start.error ?? add.error;
+  return (
+    <dialog
+      ref={element}
+      aria-label="Commands"
+      onCancel={(e) => {
+        e.preventDefault();
+        onClose();
+      }}
+      onClick={(e) => e.target === element.current && onClose()}
+      className="fixed inset-x-0 top-[12dvh] m-auto mt-0 w-[calc(100vw-1rem)] max-w-xl overflow-hidden rounded-lg border bg-popover p-0 text-foreground shadow-xl backdrop:bg-black/45 open:flex open:flex-col"
+    >
+      <Command label="Commands" loop>
+        <CommandInput autoFocus placeholder="Page, workflow or command" />
+        <CommandList label="What was found">
+          <CommandEmpty>Nothing is called that.</CommandEmpty>
+          {[...groups].map(([group, entries]) => (
+            <CommandGroup key={group} heading={group}>
+              {entries.map((entry) => (
+                <Item key={entry.id} entry={entry} onSelect={() => void act(entry.deed)} />
+              ))}
+            </CommandGroup>
+          ))}
+        </CommandList>
+      </Command>
+      {error !== null && (
+        <div role="alert" className="border-t p-3">
+          <ProblemView problem={problemOf(error)} />
+        </div>
+      )}
+      <p className="hidden gap-4 border-t px-4 py-1.5 text-[0.78rem] text-muted-foreground sm:flex" aria-hidden>
+        <span>↑ ↓ choose</span>
+        <span>Enter does it</span>
+        <span>Esc closes</span>
+      </p>
+    </dialog>
+  );
+}
+
+function Item({ entry, onSelect }: { entry: Entry; onSelect: () => void }) {
+  const Icon = iconOf(entry.deed);
+  return (
+    <CommandItem value={entry.id} keywords={[entry.title, entry.group, ...entry.words]} onSelect={onSelect}>
+      <Icon aria-hidden />
+      <span className="min-w-0 flex-1 truncate">{entry.title}</span>
+    </CommandItem>
+  );
+}
+
+function iconOf(deed: Deed): LucideIcon {
+  if ("go" in deed) return SquareArrowOutUpRight;
+  if ("theme" in deed) return Palette;
+  if ("add" in deed) return Plus;
+  return deed.start.kind === "run" ? Play : CircleDot;
+}

@@ -1,0 +1,36 @@
+import { Search } from "lucide-react";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { Button } from "@/components/ui/button";
+
+const CommandPalette = lazy(() => import("./command-palette"));
+
+const KEYS = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K";
+
+/** Opens the commands, as Ctrl-K does anywhere. */
+export function PaletteButton() {
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "k") return;
+      event.preventDefault();
+      setOpen((was) => !was);
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, []);
+  return (
+    <>
+      <Button variant="outline" size="sm" className="text-muted-foreground" aria-keyshortcuts="Control+K Meta+K" aria-label="Commands" title={`Commands (${KEYS})`} onClick={() => setOpen(true)}>
+        <Search />
+        <kbd className="hidden text-[0.74rem] md:inline" aria-hidden>
+          {KEYS}
+        </kbd>
+      </Button>
+      {open && (
+        <Suspense>
+          <CommandPalette onClose={() => setOpen(false)} />
+        </Suspense>
+      )}
+    </>
+  );
+}
