@@ -65,9 +65,12 @@ def test_a_type_that_the_user_says_is_the_editors_is_not_sent(workshop: Workshop
     )
     refused = build(workshop, lock, "--object-info", str(info), workflow=workflow)
     assert refused.status == 1 and "Repeater" in refused.err
-    config = '[accept]\neditor-only = ["Repeater"]'
+    config = '[accept]\neditor-only = ["Repeater"]\n[app]\ntitle = "What it is called"'
     done = build(workshop, lock, "--object-info", str(info), workflow=workflow, config=config)
     assert done.status == 0, done.err
+    # The page's texts are in what the gateway reads.
+    told = git(workshop.folder / "home" / "library.git", "show", f"{lock.name}:interface.json")
+    assert json.loads(told)["title"] == "What it is called"
 
 
 def pack_with(workshop: Workshop, script: str, *steps: tuple[str, ...]) -> Pack:

@@ -159,6 +159,13 @@ class EditorSection(Section):
     use: Literal["auto", "always", "never"] = "auto"
 
 
+class AppSection(Section):
+    """What the page of the image has above its form."""
+
+    title: Annotated[str, StringConstraints(max_length=200)] = ""
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+
+
 class Config(Section):
     """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other. `alternatives` has the
     key that it was published with."""
@@ -183,6 +190,7 @@ class Config(Section):
     packs: dict[Name, PackSpec] = Field(default_factory=dict)
     prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
     inputs: dict[InputName, str] = Field(default_factory=dict)
+    app: AppSection = AppSection()
     models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
     debian: DebianSection = DebianSection()
     accept: AcceptSection = AcceptSection()
@@ -252,10 +260,10 @@ class Config(Section):
 
 
 def config_fingerprint(config: Config) -> str:
-    """Return the SHA-256 of the decisions, which does not depend on comments and order. The names of inputs and the
-    lost values, which every build reads again, are not included."""
+    """Return the SHA-256 of the decisions, which does not depend on comments and order. The names of inputs, the
+    app's texts and the lost values, which every build reads again, are not included."""
     accept = config.accept.model_copy(update={"lost_values": ()})
-    config = config.model_copy(update={"accept": accept, "inputs": {}})
+    config = config.model_copy(update={"accept": accept, "inputs": {}, "app": AppSection()})
     decisions = config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 

@@ -82,9 +82,12 @@ class OutputNode(_Model):
 
 
 class Interface(_Model):
-    """All parameters and outputs of a workflow, in the order for people."""
+    """All parameters and outputs of a workflow, in the order for people. `title` and `description` are what its author
+    says of it; the title is empty where its name is one."""
 
     version: Literal[1] = 1
+    title: str = ""
+    description: str = ""
     parameters: tuple[Parameter, ...] = Field(default=())
     outputs: tuple[OutputNode, ...] = Field(default=())
 

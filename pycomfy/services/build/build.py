@@ -256,6 +256,7 @@ class _Job:
         prompt = ours if prompt is None else prompt
         raise_all(find_refusal(prompt, known))
         interface = make_interface(prompt, workflow, known, config.inputs)
+        interface = interface.model_copy(update=config.app.model_dump())
         return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification
 
     def _ask_editor(self, one: EditorWorkflow, definitions: Definitions, preliminary: "_Preliminary") -> Prompt | None:

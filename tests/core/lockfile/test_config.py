@@ -224,6 +224,13 @@ def test_a_pack_pasted_at_the_top_goes_with_one_in_a_section() -> None:
     assert list(config.packs) == ["a", "b"]
 
 
+def test_the_texts_of_the_app_do_not_change_the_fingerprint() -> None:
+    config = parse_config('[app]\ntitle = "Portraits"\ndescription = "Of anybody."')
+    assert (config.app.title, config.app.description) == ("Portraits", "Of anybody.")
+    assert config_fingerprint(config) == config_fingerprint(Config())
+    assert problems("[app]\ntitle = 1")
+
+
 def test_acknowledged_lost_values_do_not_change_the_fingerprint() -> None:
     config = parse_config('[accept]\nlost-values = ["12.crf", "12[5]"]')
     assert config.accept.lost_values == ("12.crf", "12[5]")

@@ -32,7 +32,7 @@ export function App() {
   }
   return (
     <Frame
-      title={data.name}
+      title={data.interface.title || data.name}
       version={data.image.version ?? null}
       {...(key === null
         ? {}

@@ -40,8 +40,10 @@ export function Workflow({ about }: { about: InterfaceView }) {
     window.scrollTo({ top: 0 });
   };
 
+  const { description } = about.interface;
   return (
     <div className="mx-auto grid w-full max-w-6xl gap-x-8 gap-y-6 p-4 md:grid-cols-[20rem_minmax(0,1fr)] md:p-6">
+      {description !== "" && <p className="max-w-3xl break-words whitespace-pre-line text-muted-foreground md:col-span-2">{description}</p>}
       <Form
         parameters={parameters}
         values={values}
