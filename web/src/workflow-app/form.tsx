@@ -41,7 +41,7 @@ export function Form({ parameters, values, onChange, onReset, onRun, error, send
       noValidate
       onSubmit={submit}
       onKeyDown={(e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && !sending && e.currentTarget.requestSubmit()}
-      className="space-y-3.5 md:sticky md:top-18 md:max-h-[calc(100dvh-5.5rem)] md:self-start md:overflow-y-auto md:px-1 md:pb-1"
+      className="space-y-3.5 md:sticky md:top-18 md:max-h-[calc(100dvh-5.5rem)] md:self-start md:overflow-y-auto md:-mx-1 md:px-1 md:pb-1"
       aria-label="Inputs"
     >
       {parameters.map((parameter) => {

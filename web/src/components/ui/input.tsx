@@ -2,7 +2,7 @@ import type { ComponentProps } from "react";
 import { cn } from "@/lib/cn";
 
 const field =
-  "w-full min-w-0 rounded-md border border-input bg-card px-2.5 text-[0.88rem] outline-none placeholder:text-muted-foreground focus-visible:border-ring focus-visible:ring-1 focus-visible:ring-ring disabled:opacity-50";
+  "w-full min-w-0 rounded-md border border-input bg-card px-2.5 text-[0.88rem] outline-none placeholder:text-muted-foreground focus-visible:border-ring focus-visible:ring-1 focus-visible:ring-ring aria-invalid:border-destructive disabled:opacity-50";
 
 export function Input({ className, ...props }: ComponentProps<"input">) {
   return <input data-slot="input" className={cn(field, "h-8", className)} {...props} />;
