@@ -36,7 +36,7 @@ def rows(count: int = 1000) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         paths = Paths(Path(folder), Path(folder, "cache"))
         began = time.monotonic()
-        _fill(paths, count)
+        fill(paths, count)
         commit = (time.monotonic() - began) / count
         reindex = _time(lambda: index(Workspace(paths)), 1)
         return [
@@ -54,7 +54,8 @@ def rows(count: int = 1000) -> list[Row]:
         ]
 
 
-def _fill(paths: Paths, count: int) -> None:
+def fill(paths: Paths, count: int) -> None:
+    """Make so many versions of the workflow `bench`."""
     repository, files = VersionsRepository(versions_repository_path(paths)), _project()
     for number in range(count):
         version = repository.commit(

@@ -138,7 +138,8 @@ class Access:
         if caller.ambient and changes and origin is None:
             return Refusal(403, "forbidden", "a browser says which page asks")
         if rule is None and rules:
-            allowed = ", ".join(sorted(known for known in rules if known != SOCKET))
+            first = next(iter(rules.values())).path  # not what another path has that looks like this one
+            allowed = ", ".join(sorted(m for m, known in rules.items() if known.path == first and m != SOCKET))
             return Refusal(405, "method-not-allowed", "this cannot be asked in that way", {"allow": allowed})
         if rule is None:
             return Refusal(404, "not-found", "there is nothing here")

@@ -1,11 +1,14 @@
 """Who may ask the server, from where, and how much they may send."""
 
+import asyncio
 import json
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from pycomfy.server.hosts import is_loopback
@@ -109,6 +112,28 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
         assert (
             client.post("/api/workflows", content=b"x", headers={**BEARER, "content-length": length}).status_code == 413
         )
+
+
+def test_a_gigabyte_is_refused_where_it_is_too_much_and_never_in_memory(client: TestClient) -> None:
+    said = {**BEARER, "content-length": str(1 << 30)}
+    assert client.post("/api/workflows", content=b"x", headers=said).status_code == 413
+    piece, sent, said_back = b" " * (1 << 20), 0, list[int]()
+
+    async def receive() -> Message:
+        nonlocal sent
+        sent += len(piece)
+        return {"type": "http.request", "body": piece, "more_body": sent < 1 << 30}
+
+    async def send(message: Message) -> None:
+        said_back.append(message.get("status", 0))
+
+    headers = [(b"host", b"127.0.0.1"), *((name.encode(), value.encode()) for name, value in BEARER.items())]
+    scope = {"type": "http", "method": "POST", "path": "/api/workflows", "query_string": b"", "headers": headers}
+    tracemalloc.start()
+    asyncio.run(client.app({**scope, "http_version": "1.1", "scheme": "http"}, receive, send))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert said_back[0] == 413 and sent <= MAX_UPLOAD + len(piece) and peak < 32 << 20
 
 
 def test_a_body_without_a_length_is_cut_off_where_it_becomes_too_large(client: TestClient) -> None:

@@ -81,6 +81,8 @@ def test_what_is_not_in_the_table_is_refused_whatever_the_server_has(
         assert client.get("/api/forgotten", headers=bearer(keys["build"])).status_code == 404
         answer = client.put("/api/workflows", headers=bearer(keys["build"]))
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+        answer = client.put("/api/workflows/example", headers=bearer(keys["build"]))
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 def fill(path: str) -> str:
