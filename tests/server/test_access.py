@@ -129,8 +129,12 @@ def test_a_gigabyte_is_refused_where_it_is_too_much_and_never_in_memory(client: 
 
     headers = [(b"host", b"127.0.0.1"), *((name.encode(), value.encode()) for name, value in BEARER.items())]
     scope = {"type": "http", "method": "POST", "path": "/api/workflows", "query_string": b"", "headers": headers}
+
+    async def ask() -> None:
+        await client.app({**scope, "http_version": "1.1", "scheme": "http"}, receive, send)
+
     tracemalloc.start()
-    asyncio.run(client.app({**scope, "http_version": "1.1", "scheme": "http"}, receive, send))
+    asyncio.run(ask())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert said_back[0] == 413 and sent <= MAX_UPLOAD + len(piece) and peak < 32 << 20
