@@ -13,15 +13,17 @@ import { type Deed, type Entry, listEntries, workflowOf } from "./entries";
 export default function CommandPalette({ onClose }: { onClose: () => void }) {
   const element = useRef<HTMLDialogElement>(null);
   const [path, navigate] = useLocation();
-  const { data: workflows = [] } = useQuery(workflowsQuery);
+  const { data: workflows, isPending } = useQuery(workflowsQuery);
   const setTheme = useTheme((state) => state.set);
   const start = useStartOperation();
   const add = useAddWorkflow();
   const current = workflowOf(path);
-  const groups = useMemo(() => Map.groupBy(listEntries(workflows, current), (entry) => entry.group), [workflows, current]);
+  const groups = useMemo(() => Map.groupBy(listEntries(workflows ?? [], current), (entry) => entry.group), [workflows, current]);
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // The list around it could have the focus as well, and the browser takes what comes first.
+    dialog?.querySelector("input")?.focus();
     return () => dialog?.close();
   }, []);
 
@@ -52,10 +54,11 @@ export default function CommandPalette({ onClose }: { onClose: () => void }) {
       className="fixed inset-x-0 top-[12dvh] m-auto mt-0 w-[calc(100vw-1rem)] max-w-xl overflow-hidden rounded-lg border bg-popover p-0 text-foreground shadow-xl backdrop:bg-black/45 open:flex open:flex-col"
     >
       <Command label="Commands" loop>
-        <CommandInput autoFocus placeholder="Page, workflow or command" />
+        <CommandInput placeholder="Page, workflow or command" />
         <CommandList label="What was found">
-          <CommandEmpty>Nothing is called that.</CommandEmpty>
-          {[...groups].map(([group, entries]) => (
+          <CommandEmpty>{isPending ? "Loading" : "Nothing is called that."}</CommandEmpty>
+          {/* All at once, or the first to come would stay the one that Enter does. */}
+          {(isPending ? [] : [...groups]).map(([group, entries]) => (
             <CommandGroup key={group} heading={group}>
               {entries.map((entry) => (
                 <Item key={entry.id} entry={entry} onSelect={() => void act(entry.deed)} />

@@ -20,9 +20,10 @@ export function PaletteButton() {
   }, []);
   return (
     <>
-      <Button variant="outline" size="sm" className="text-muted-foreground" aria-keyshortcuts="Control+K Meta+K" aria-label="Commands" title={`Commands (${KEYS})`} onClick={() => setOpen(true)}>
-        <Search />
-        <kbd className="hidden text-[0.74rem] md:inline" aria-hidden>
+      <Button variant="outline" size="sm" className="text-muted-foreground" aria-keyshortcuts="Control+K Meta+K" title={`Commands (${KEYS})`} onClick={() => setOpen(true)}>
+        <Search aria-hidden />
+        <span className="sr-only">Commands</span>
+        <kbd className="hidden text-[0.74rem] md:inline">
           {KEYS}
         </kbd>
       </Button>

@@ -55,7 +55,7 @@ export function FileField({ id, parameter, value, onChange }: Props) {
         )}
         {text !== "" && (
           <Button variant="ghost" size="sm" onClick={() => onChange("")} title="Take the workflow's own file">
-            <X /> Its own
+            <X /> Take its own
           </Button>
         )}
         <input ref={chooser} type="file" hidden tabIndex={-1} accept={ACCEPT[parameter.type]} onChange={(e) => e.target.files?.[0] !== undefined && void send(e.target.files[0])} />

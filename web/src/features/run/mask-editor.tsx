@@ -115,7 +115,7 @@ export default function MaskEditor({ file, onClose, onDone }: Props) {
     onDone(new File([makePng(joinMask(colors, painted), width, height)], nameMasked(file.name), { type: "image/png" }));
   };
   return (
-    <Dialog title="Mask" description="Paint over what the workflow may change. The picture itself stays as it is." onClose={onClose}>
+    <Dialog title="Mask" description="Paint over what the workflow may change." onClose={onClose}>
       <DialogBody>
         {problem !== "" && (
           <p role="alert" className="text-destructive">
@@ -167,7 +167,7 @@ export default function MaskEditor({ file, onClose, onDone }: Props) {
             Nothing
           </Button>
           <Button variant="ghost" size="sm" onClick={() => change((alpha) => 255 - alpha)}>
-            Turn over
+            Invert
           </Button>
         </div>
         <p id={`${id}-keys`} className="text-[0.8rem] text-muted-foreground">

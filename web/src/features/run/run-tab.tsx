@@ -73,7 +73,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
           {built.length > 1 && (
             <div>
               <label htmlFor={id} className="mb-1 block text-[0.84rem] font-medium">
-                On
+                Version
               </label>
               <NativeSelect id={id} value={version} onChange={(e) => setVersion(Number(e.target.value))}>
                 {(built.includes(version) ? built : [version, ...built]).map((one) => (

@@ -13,6 +13,8 @@ export type Asked = { what: "restore" | "verify" | "tag" | "branch" | "revert"; 
 type RowProps = {
   entry: LogEntry;
   labels: string[];
+  /** Other workflows of which it is the newest version. */
+  branches: string[];
   newest: boolean;
   compared: boolean;
   onCompare: (() => void) | null;
@@ -20,7 +22,7 @@ type RowProps = {
 };
 
 /** A version of the workflow: what it is called, what changed, what can be done with it. */
-export function VersionRow({ entry, labels, newest, compared, onCompare, onAsk }: RowProps) {
+export function VersionRow({ entry, labels, branches, newest, compared, onCompare, onAsk }: RowProps) {
   // Without a message of a person it is the summary itself.
   const all = entry.summary ?? [];
   const summary = all.join("; ") === entry.message ? [] : all;
@@ -32,7 +34,7 @@ export function VersionRow({ entry, labels, newest, compared, onCompare, onAsk }
         <div className="min-w-0 flex-1 basis-56">
           <p className="flex min-w-0 flex-wrap items-center gap-x-2 gap-y-0.5">
             <span className="min-w-0 truncate">{entry.message || "no message"}</span>
-            <Labels labels={labels} />
+            <Labels tags={labels} branches={branches} />
           </p>
           <p className="flex flex-wrap items-center gap-x-2 text-[0.82rem] text-muted-foreground">
             <time dateTime={entry.created_at} title={formatTime(entry.created_at)}>
@@ -104,7 +106,7 @@ export function OtherRow({ entry, onMerge }: { entry: HistoryEntry; onMerge: ((o
         </Link>
       )}
       <span className="min-w-0 flex-1 truncate">{entry.message || "no message"}</span>
-      <Labels labels={[...entry.newest_of.map((one) => `newest of ${one}`), ...entry.tags.map((tag) => tag.split("@")[1] ?? tag)]} />
+      <Labels tags={entry.tags.map((tag) => tag.split("@")[1] ?? tag)} branches={entry.newest_of} />
       <time dateTime={entry.created_at} title={formatTime(entry.created_at)}>
         {formatAgo(entry.created_at)}
       </time>
@@ -117,10 +119,19 @@ export function OtherRow({ entry, onMerge }: { entry: HistoryEntry; onMerge: ((o
   );
 }
 
-function Labels({ labels }: { labels: readonly string[] }) {
-  return labels.map((label) => (
-    <Badge key={label} variant="info" className="max-w-48">
-      <Tag aria-hidden /> <span className="truncate">{label}</span>
-    </Badge>
-  ));
+function Labels({ tags, branches }: { tags: readonly string[]; branches: readonly string[] }) {
+  return (
+    <>
+      {tags.map((tag) => (
+        <Badge key={tag} variant="info" className="max-w-48">
+          <Tag aria-label="tag" /> <span className="truncate">{tag}</span>
+        </Badge>
+      ))}
+      {branches.map((branch) => (
+        <Badge key={branch} variant="outline" className="max-w-48">
+          <GitBranch aria-label="newest version of" /> <span className="truncate">{branch}</span>
+        </Badge>
+      ))}
+    </>
+  );
 }

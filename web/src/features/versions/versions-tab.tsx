@@ -32,7 +32,7 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
   const [shown, setShown] = useState(STEP);
   const pair = parsePair(id);
   const entries = useMemo(() => listEntries(versions ?? [], history.data?.entries), [versions, history.data]);
-  const { rows, width } = useMemo(() => layLanes(entries, versions?.[0]?.commit ?? null), [entries, versions]);
+  const { rows, width } = useMemo(() => layLanes(entries, entries.find((one) => one.newest_of.includes(name))?.commit ?? null), [entries, name]);
   const numbered = useMemo(() => new Map((versions ?? []).map((one) => [one.commit, one])), [versions]);
 
   if (isPending || history.isLoading) return <Loading className="p-4 md:p-6" />;
@@ -78,7 +78,8 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
                 <VersionRow
                   entry={own}
                   labels={labelsOf(one, name)}
-                  newest={own.version === versions[0]?.version}
+                  branches={one.newest_of.filter((other) => other !== name)}
+                  newest={one.newest_of.includes(name)}
                   compared={at === open}
                   onCompare={own.version > 1 ? () => compare(own.version) : null}
                   onAsk={setAsked}
@@ -98,7 +99,7 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
       {asked?.what === "verify" && <VerifyDialog name={name} version={asked.version} onClose={close} onStarted={started} />}
       {asked?.what === "tag" && <TagDialog name={name} version={asked.version} entries={entries} onClose={close} />}
       {asked?.what === "branch" && <BranchDialog name={name} version={asked.version} onClose={close} />}
-      {asked?.what === "revert" && <RevertDialog name={name} version={asked.version} newest={versions[0]?.version ?? 0} onClose={close} />}
+      {asked?.what === "revert" && <RevertDialog name={name} version={asked.version} newest={Math.max(...versions.map((one) => one.version))} onClose={close} />}
       {asked?.what === "merge" && <MergeDialog name={name} first={asked.other} entries={entries} onClose={close} />}
     </div>
   );
@@ -107,16 +108,16 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
 /** The history; where it cannot be read, the workflow's own versions as one line. */
 function listEntries(versions: readonly LogEntry[], history: readonly HistoryEntry[] | undefined): HistoryEntry[] {
   if (history !== undefined) return [...history];
+  const parentOf = new Set(versions.map((one) => one.parent));
   return versions.map(({ commit, parent, name, version, message, created_at }) => ({
     ...{ commit, name, version, message, created_at },
     parents: parent === null ? [] : [parent],
-    newest_of: [],
+    newest_of: parentOf.has(commit) ? [] : [name],
     tags: [],
   }));
 }
 
-/** The workflow's own tags by their names alone, others' whole; and other workflows that are at this version. */
+/** The workflow's own tags by their names alone, others' whole. */
 function labelsOf(entry: HistoryEntry, name: string): string[] {
-  const tags = entry.tags.map((tag) => (tag.startsWith(`${name}@`) ? tag.slice(name.length + 1) : tag));
-  return [...tags, ...entry.newest_of.filter((one) => one !== name).map((one) => `newest of ${one}`)];
+  return entry.tags.map((tag) => (tag.startsWith(`${name}@`) ? tag.slice(name.length + 1) : tag));
 }
