@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeFix, requestOf } from "./fixes";
+import { commandOf, describeFix, requestOf } from "./fixes";
 
 describe("a fix", () => {
   it("that prefers a pack becomes a lock with that pack", () => {
@@ -18,4 +18,11 @@ describe("a fix", () => {
     expect(describeFix({ advice: "free some space" })).toBe("free some space");
     expect(requestOf({ advice: "free some space" }, "portrait")).toBeNull();
   });
+});
+
+it("a fix of switches and numbers is a command to copy; one that needs something from a person is not", () => {
+  expect(commandOf({ action: "gc", arguments: { loaded: true, older_than: 30 } })).toBe("pycomfy gc --loaded --older-than 30");
+  expect(commandOf({ action: "archive verify", arguments: { repair: true } })).toBe("pycomfy archive verify --repair");
+  const others = [{ advice: "start it" }, { action: "retry", arguments: {} }, { action: "pull", arguments: { remote: { placeholder: "REMOTE" } } }, { action: "models add", arguments: { place: "x; rm -rf" } }, { action: "gc; rm", arguments: {} }, { action: "archive pull" }, { action: "build", arguments: { sandbox: false } }];
+  expect(others.map(commandOf)).toEqual(others.map(() => null));
 });

@@ -21,6 +21,19 @@ export function describeFix(fix: Fix): string {
   return fix.note ? `${all} (${fix.note})` : all;
 }
 
+/** Commands that need no more than their options. */
+const COMPLETE = new Set(["archive fill", "archive status", "archive verify", "catalog update", "doctor", "gc", "models status", "models verify", "reindex"]);
+
+/** The command line of a fix that needs nothing from a person, but switches and numbers; null for any other. */
+export function commandOf(fix: Fix): string | null {
+  if (fix.action === undefined || !COMPLETE.has(fix.action)) return null;
+  const options = Object.entries(fix.arguments ?? {}).map(([name, value]) => {
+    const option = `--${name.replaceAll("_", "-")}`;
+    return value === true ? option : typeof value === "number" ? `${option} ${value}` : null;
+  });
+  return options.includes(null) ? null : ["pycomfy", fix.action, ...options].join(" ");
+}
+
 function texts(value: Argument | undefined): string[] | null {
   if (value === undefined) return [];
   const values = Array.isArray(value) ? value : [value];

@@ -21,12 +21,13 @@ export function FileField({ id, parameter, value, onChange }: Props) {
   const [over, setOver] = useState(false);
   const [masking, setMasking] = useState(false);
   // What was sent from here is shown; what a path names is not read by the browser.
-  const [sent, setSent] = useState<{ path: string; file: File } | null>(null);
-  const own = sent !== null && sent.path === value ? sent.file : null;
-  const send = async (file: File) => {
+  const [sent, setSent] = useState<{ path: string; file: File; picture: File } | null>(null);
+  const shown = sent !== null && sent.path === value ? sent : null;
+  const own = shown?.file ?? null;
+  const send = async (file: File, picture = file) => {
     const kept = await upload.mutateAsync(file).catch(() => null);
     if (kept === null) return;
-    setSent({ path: kept.path, file });
+    setSent({ path: kept.path, file, picture });
     onChange(kept.path);
   };
   const drop = (event: DragEvent) => {
@@ -66,14 +67,15 @@ export function FileField({ id, parameter, value, onChange }: Props) {
           {problemOf(upload.error).message}
         </p>
       )}
-      {masking && own !== null && (
+      {masking && shown !== null && (
         <Suspense>
           <MaskEditor
-            file={own}
+            file={shown.picture}
+            masked={shown.file}
             onClose={() => setMasking(false)}
             onDone={(masked) => {
               setMasking(false);
-              void send(masked);
+              void send(masked, shown.picture);
             }}
           />
         </Suspense>

@@ -7,11 +7,12 @@ import { joinMask, makePng, MAX_PIXELS, nameMasked, readMask } from "./mask";
 const MAX_UNDO = 20;
 const STEP = 0.5; // brushes that an arrow key moves
 
-type Props = { file: File; onClose: () => void; onDone: (masked: File) => void };
+/** `file` is the picture, `masked` the same with the mask that it has so far: below that, a browser forgets the colours. */
+type Props = { file: File; masked: File; onClose: () => void; onDone: (masked: File) => void };
 type Place = { x: number; y: number };
 
 /** Paints a mask over a picture: what is painted is what a workflow may change. */
-export default function MaskEditor({ file, onClose, onDone }: Props) {
+export default function MaskEditor({ file, masked, onClose, onDone }: Props) {
   const id = useId();
   const picture = useRef<HTMLCanvasElement>(null);
   const mask = useRef<HTMLCanvasElement>(null);
@@ -25,14 +26,14 @@ export default function MaskEditor({ file, onClose, onDone }: Props) {
 
   useEffect(() => {
     let gone = false;
-    void loadPicture(file).then(
-      (bitmap) => {
+    void Promise.all([loadPicture(file), loadPicture(masked)]).then(
+      ([bitmap, before]) => {
         const [below, above] = [picture.current, mask.current];
         if (gone || below === null || above === null) return;
         for (const one of [below, above]) [one.width, one.height] = [bitmap.width, bitmap.height];
-        const context = contextOf(below);
-        context.drawImage(bitmap, 0, 0);
-        const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+        contextOf(below).drawImage(bitmap, 0, 0);
+        contextOf(above).drawImage(before, 0, 0);
+        const { data } = contextOf(above).getImageData(0, 0, bitmap.width, bitmap.height);
         contextOf(above).putImageData(new ImageData(readMask(data), bitmap.width, bitmap.height), 0, 0);
         setBrush(Math.max(4, Math.round(Math.max(bitmap.width, bitmap.height) / 20)));
         setSize(Math.max(bitmap.width, bitmap.height));
@@ -42,7 +43,7 @@ export default function MaskEditor({ file, onClose, onDone }: Props) {
     return () => {
       gone = true;
     };
-  }, [file]);
+  }, [file, masked]);
 
   const remember = () => {
     const above = mask.current;

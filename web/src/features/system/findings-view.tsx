@@ -1,7 +1,8 @@
 import { Check, CircleHelp, CircleSlash, Info, type LucideIcon, TriangleAlert, Wrench, X } from "lucide-react";
 import type { DoctorResult } from "@/api/schema";
+import { Copyable } from "@/components/copy-button";
 import { cn } from "@/lib/cn";
-import { describeFix } from "@/lib/fixes";
+import { commandOf, describeFix, type Fix } from "@/lib/fixes";
 import { count } from "@/lib/format";
 import { type Finding, type FindingState, sortFindings } from "./findings";
 
@@ -55,15 +56,24 @@ function FindingList({ findings, label }: { findings: Finding[]; label: string }
                 </details>
               )}
               {(one.fixes ?? []).map((fix) => (
-                <p key={describeFix(fix)} className="flex items-start gap-1.5 text-[0.84rem] [overflow-wrap:anywhere] text-muted-foreground">
-                  <Wrench className="mt-[3px] size-3.5 shrink-0" aria-label="fix" />
-                  {describeFix(fix)}
-                </p>
+                <FixLine key={describeFix(fix)} fix={fix} />
               ))}
             </div>
           </li>
         );
       })}
     </ul>
+  );
+}
+
+/** A command to copy, where a fix is one; else its words. */
+function FixLine({ fix }: { fix: Fix }) {
+  const command = commandOf(fix);
+  return (
+    <p className="flex flex-wrap items-center gap-x-1.5 text-[0.84rem] [overflow-wrap:anywhere] text-muted-foreground">
+      <Wrench className="size-3.5 shrink-0" aria-label="fix" />
+      {command === null ? <span className="min-w-0 flex-1">{describeFix(fix)}</span> : <Copyable text={command} label="the command" />}
+      {command !== null && fix.note !== undefined && fix.note !== "" && <span>{fix.note}</span>}
+    </p>
   );
 }
