@@ -15,6 +15,7 @@ from pycomfy.adapters.database.records import (
     ImageRecord,
     ImageVersionRow,
     NameRow,
+    NewestRecord,
     OperationCountRow,
     OperationRecord,
     OperationState,
@@ -43,6 +44,22 @@ _VERSIONS = (
     " newest.manifest_digest, newest.size_bytes AS size, v.problem FROM workflow_versions v"
     " JOIN workflows w ON w.id = v.workflow_id LEFT JOIN newest ON newest.tree_id = v.tree_id"
     " WHERE ?1 IS NULL OR w.name = ?1 ORDER BY v.created_at DESC, v.number DESC, w.name"
+)
+
+# Workflows are few, and their versions may be thousands: those are counted, and only the newest is read. Its image is
+# found as above.
+_NEWEST = (
+    "SELECT w.name, v.number AS version, coalesce(v.commit_id, '') AS \"commit\", v.parent_id AS parent,"
+    " coalesce(v.message, '') AS message, coalesce(v.changes, '[]') AS changes,"
+    " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
+    " n.manifest_digest, n.size_bytes AS size, v.problem, p.versions FROM (SELECT id,"
+    " count(*) OVER (PARTITION BY workflow_id) AS versions, row_number() OVER (PARTITION BY workflow_id"
+    " ORDER BY created_at DESC, number DESC) AS place FROM workflow_versions) p"
+    " JOIN workflow_versions v ON v.id = p.id JOIN workflows w ON w.id = v.workflow_id"
+    " LEFT JOIN container_images n ON n.id = (SELECT i.id FROM workflow_versions o"
+    " JOIN container_images i ON i.version_id = o.id JOIN builds b ON b.image_id = i.id WHERE o.tree_id = v.tree_id"
+    " ORDER BY b.id + (i.platform = 'linux/amd64') * 1000000000000 DESC LIMIT 1)"
+    " WHERE p.place = 1 AND (?1 IS NULL OR w.name = ?1)"
 )
 
 _IMAGE = "SELECT i.*, i.size_bytes AS size, v.number AS version, w.name"
@@ -92,6 +109,10 @@ class Database(Connection):
     def versions(self, name: str | None = None) -> list[VersionRecord]:
         """Return every version, or those of one workflow, newest first."""
         return self.read(VersionRecord, _VERSIONS, name)
+
+    def newest(self, name: str | None = None) -> list[NewestRecord]:
+        """Return the newest version of every workflow, or of one, with how many that has."""
+        return self.read(NewestRecord, _NEWEST, name)
 
     def names(self) -> list[str]:
         """Return every workflow's name, sorted."""

@@ -102,6 +102,13 @@ class VersionRecord:
 
 
 @dataclass(frozen=True)
+class NewestRecord(VersionRecord):
+    """The newest version of a workflow, which has so many `versions`."""
+
+    versions: int = 0
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """A built image. `id` is the database's, digests are `sha256:…`, `size` is in bytes."""
 

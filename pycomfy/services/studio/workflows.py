@@ -13,7 +13,7 @@ from pycomfy.core.workflow.parse import find_graph, parse_graph
 from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.studio.working_folders import list_working_folders, working_folder
-from pycomfy.services.versions.log import LogEntry, log
+from pycomfy.services.versions.log import NewestEntry, log_newest
 from pycomfy.services.workspace import Workspace
 
 State = Literal["new", "locked", "built", "changed"]
@@ -54,24 +54,22 @@ class GraphResult(Result):
 
 def list_workflows(workspace: Workspace) -> list[WorkflowEntry]:
     """Return every workflow, the one that changed last first."""
-    versions: dict[str, list[LogEntry]] = {}
-    for entry in log(workspace):
-        versions.setdefault(entry.name, []).append(entry)
+    newest = {entry.name: entry for entry in log_newest(workspace)}
     folders = set(list_working_folders(workspace))
-    found = [_describe(workspace, name, versions.get(name, []), name in folders) for name in {*versions, *folders}]
+    found = [_describe(workspace, name, newest.get(name), name in folders) for name in {*newest, *folders}]
     return sorted(found, key=lambda entry: (entry.changed_at, entry.name), reverse=True)
 
 
 def find_workflow_entry(workspace: Workspace, name: str) -> WorkflowEntry:
     """Return one workflow. Raises `NotFound`."""
-    found = next((entry for entry in list_workflows(workspace) if entry.name == name), None)
-    if found is None:
+    newest = next(iter(log_newest(workspace, name)), None)
+    has_folder = name in list_working_folders(workspace)
+    if newest is None and not has_folder:
         raise _unknown(workspace, name)
-    return found
+    return _describe(workspace, name, newest, has_folder)
 
 
-def _describe(workspace: Workspace, name: str, versions: list[LogEntry], has_folder: bool) -> WorkflowEntry:
-    newest = versions[0] if versions else None
+def _describe(workspace: Workspace, name: str, newest: NewestEntry | None, has_folder: bool) -> WorkflowEntry:
     state: State = "built"
     changed_at = newest.created_at if newest is not None else ""
     folder = workspace.paths.workflows / name if has_folder else None
@@ -86,7 +84,7 @@ def _describe(workspace: Workspace, name: str, versions: list[LogEntry], has_fol
     return WorkflowEntry(
         name=name,
         state=state,
-        versions=len(versions),
+        versions=newest.versions if newest is not None else 0,
         version=newest.version if newest is not None else None,
         changed_at=changed_at,
         built_at=newest.created_at if newest is not None else None,

@@ -1,11 +1,12 @@
 """`log`: list versions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pycomfy import operation
 from pycomfy.adapters.database.connection import DatabaseError, restore_copy
-from pycomfy.adapters.database.database import database_path
+from pycomfy.adapters.database.database import Database, database_path, is_there
 from pycomfy.adapters.database.records import VersionRecord
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.versions.git import DamagedRepository
@@ -14,6 +15,8 @@ from pycomfy.errors import NotFound, PycomfyError
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index, list_indexed
 from pycomfy.services.workspace import Workspace
+
+T = TypeVar("T")
 
 
 class LogEntry(Result):
@@ -36,50 +39,75 @@ class LogEntry(Result):
     problem: str | None = None
 
 
+class NewestEntry(LogEntry):
+    """The newest version of a workflow, which has so many `versions`."""
+
+    versions: int
+
+
 def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
     """Return every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any.
 
     What cannot be read now is listed as the database knows it, and reported as an error. Without a usable database, all
     that the versions repository and the database's copy have is listed."""
+    versions, problems = _read(workspace, name, lambda database: database.versions(name))
+    if name is not None and not versions and name not in problems:
+        known = sorted({v.name for v in list_indexed(workspace)})
+        raise explain_unknown(name, known, workspace.versions.bare)
+    return [LogEntry(**_fields(v)) for v in versions]
+
+
+def log_newest(workspace: Workspace, name: str | None = None) -> list[NewestEntry]:
+    """Return the newest version of every workflow, or of one, with how many that has; otherwise as `log`."""
+    found, _ = _read(workspace, name, lambda database: database.newest(name))
+    return [NewestEntry(**_fields(v), versions=v.versions) for v in found]
+
+
+def _fields(v: VersionRecord) -> dict[str, Any]:
+    return {
+        "name": v.name,
+        "version": v.version,
+        "commit": v.commit,
+        "parent": v.parent,
+        "message": v.message,
+        "created_at": v.created_at,
+        "manifest_digest": v.manifest_digest,
+        "comfyui_version": v.comfyui_version,
+        "size": v.size,
+        "summary": v.changes,
+        "problem": v.problem,
+    }
+
+
+def _read(
+    workspace: Workspace, name: str | None, read: Callable[[Database], list[T]]
+) -> tuple[list[T], Mapping[str, PycomfyError]]:
+    """Return what `read` finds in the database, once it is up to date; and what cannot be read, which is reported."""
+    path = database_path(workspace.paths)
     try:
-        versions, problems = _list(workspace, name, database_path(workspace.paths))
+        found, problems = _list(workspace, path, read)
     except DatabaseError as e:
         operation.report_error(e)
         with scratch_folder() as folder:
             other = Path(folder, "pycomfy.db")
-            restore_copy(database_path(workspace.paths), other)
-            versions, problems = _list(workspace, name, other)
+            restore_copy(path, other)
+            found, problems = _list(workspace, other, read)
     for label, problem in problems.items():
         if name in (None, label.partition("@")[0]) or not label:
             operation.report_error(problem)
-    if name is not None and not versions and name not in problems:
-        known = sorted({v.name for v in list_indexed(workspace)})
-        raise explain_unknown(name, known, workspace.versions.bare)
-    return [
-        LogEntry(
-            name=v.name,
-            version=v.version,
-            commit=v.commit,
-            parent=v.parent,
-            message=v.message,
-            created_at=v.created_at,
-            manifest_digest=v.manifest_digest,
-            comfyui_version=v.comfyui_version,
-            size=v.size,
-            summary=v.changes,
-            problem=v.problem,
-        )
-        for v in versions
-    ]
+    return found, problems
 
 
 def _list(
-    workspace: Workspace, name: str | None, database: Path
-) -> tuple[list[VersionRecord], Mapping[str, PycomfyError]]:
+    workspace: Workspace, database: Path, read: Callable[[Database], list[T]]
+) -> tuple[list[T], Mapping[str, PycomfyError]]:
     """Bring the database up to date: git may have pushed into the repository, or a command was interrupted. Return what
     it has, and what cannot be read: by workflow or version, and under "" all of the repository."""
     try:
         problems = index(workspace, database=database).problems
     except (DamagedRepository, NotFound) as e:
         problems = {"": e}
-    return list_indexed(workspace, name, database=database), problems
+    if not is_there(database):
+        return [], problems
+    with Database(database) as opened:
+        return read(opened), problems

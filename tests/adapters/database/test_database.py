@@ -55,6 +55,25 @@ def test_a_build_for_another_platform_does_not_change_a_versions_digest(database
     assert database.versions()[0].manifest_digest == "sha256:" + "3" * 64
 
 
+def test_the_newest_of_each_workflow_is_the_first_that_is_listed_of_it(database: Database) -> None:
+    assert database.newest() == []
+    same = (entry(3, project="hello 1"), entry(1, "other", "hello 1"), entry(1, "unbuilt", "nothing"))
+    database.index([], [entry(1), entry(2), *same])
+    for platform, digit in (("linux/amd64", "1"), ("linux/arm64", "2")):
+        database.record_build(build(1, digit=digit, platform=platform))
+    for found in (database.newest(), database.newest("other"), database.newest("nobody")):
+        for newest in found:
+            listed = database.versions(newest.name)
+            first, count = vars(listed[0]), len(listed)
+            assert vars(newest) == {**first, "versions": count}
+    assert {v.name: v.manifest_digest is not None for v in database.newest()} == {
+        "hello": True,
+        "other": True,
+        "unbuilt": False,
+    }
+    assert [v.name for v in database.newest("other")] == ["other"]
+
+
 def test_the_image_found_is_the_one_built_last(database: Database) -> None:
     database.index([], [entry(1), entry(2)])
     assert database.find_image("hello") is None
