@@ -43,6 +43,9 @@ export async function signOut(): Promise<void> {
 
 const ROLES = ["view", "run", "build", "owner"] as const;
 
+/** Said of what is greyed out. */
+export const NEEDS_BUILD = "This needs the role “build”";
+
 /** Whether a role may what another one may. */
 export function isEnough(role: Session["role"], needed: Session["role"]): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(needed);

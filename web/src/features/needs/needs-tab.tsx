@@ -3,6 +3,7 @@ import { Lock, PackageSearch } from "lucide-react";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { needsQuery, useStartOperation } from "@/api/queries";
+import { NEEDS_BUILD, useMay } from "@/api/session";
 import type { NeedsResult } from "@/api/schema";
 import { Copyable } from "@/components/copy-button";
 import { Section } from "@/components/section";
@@ -19,6 +20,7 @@ export default function NeedsTab({ name }: { name: string }) {
   const [, navigate] = useLocation();
   const { data: needs, error, refetch, isPending } = useQuery(needsQuery(name));
   const start = useStartOperation();
+  const mayBuild = useMay("build");
   if (isPending) return <Loading className="p-4 md:p-6" />;
   if (error !== null) {
     return (
@@ -33,7 +35,7 @@ export default function NeedsTab({ name }: { name: string }) {
   };
   const isLocked = needs.comfyui_version != null;
   const lockButton = (
-    <Button variant={isLocked ? "outline" : "default"} onClick={() => void run("lock")} disabled={start.isPending}>
+    <Button variant={isLocked ? "outline" : "default"} onClick={() => void run("lock")} disabled={start.isPending || !mayBuild} title={mayBuild ? undefined : NEEDS_BUILD}>
       <Lock /> {isLocked ? "Lock again" : "Pin everything"}
     </Button>
   );

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { type FormEvent, useId, useState } from "react";
 import { operationsQuery, useStartOperation, versionQuery, versionsQuery } from "@/api/queries";
+import { useMay } from "@/api/session";
 import type { Parameter, WorkflowEntry } from "@/api/schema";
 import { OperationState } from "@/components/state-badge";
 import { EmptyState, LoadError, Loading } from "@/components/states";
@@ -36,6 +37,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
   const { data: versions = [] } = useQuery(versionsQuery(name));
   const { data: operations = [] } = useQuery(operationsQuery(name));
   const start = useStartOperation();
+  const mayRun = useMay("run");
   const [values, setValues] = useState<Values>({});
   const [chosen, setChosen] = useState<string | null>(null);
   if (isPending) return <Loading className="p-4 md:p-6" />;
@@ -90,7 +92,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
           ))}
           {inputs.length === 0 && <p className="text-muted-foreground">It has no inputs.</p>}
           <div className="flex gap-2 pt-1">
-            <Button type="submit" disabled={busy || start.isPending}>
+            <Button type="submit" disabled={busy || start.isPending || !mayRun}>
               <Play /> {busy ? "Running" : "Run"}
             </Button>
             {Object.keys(values).length > 0 && (

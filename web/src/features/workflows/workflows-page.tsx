@@ -4,6 +4,7 @@ import { useCallback, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { problemOf } from "@/api/client";
 import { useAddWorkflow, workflowsQuery } from "@/api/queries";
+import { NEEDS_BUILD, useMay } from "@/api/session";
 import { DropZone } from "@/components/drop-zone";
 import { ProblemView } from "@/components/problem-view";
 import { EmptyState, LoadError, Loading } from "@/components/states";
@@ -18,6 +19,7 @@ export function WorkflowsPage() {
   const [, navigate] = useLocation();
   const { data, error, refetch, isPending } = useQuery(workflowsQuery);
   const add = useAddWorkflow();
+  const mayBuild = useMay("build");
   const picker = useRef<HTMLInputElement>(null);
   const [search, setSearch] = useState("");
   const [sort, setSort] = useState<Sort>({ by: "changed_at", descending: true });
@@ -47,7 +49,7 @@ export function WorkflowsPage() {
             <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" />
             <Input type="search" aria-label="Search workflows" placeholder="Search" className="pl-8" value={search} onChange={(e) => setSearch(e.target.value)} />
           </div>
-          <Button onClick={openFiles} disabled={add.isPending}>
+          <Button onClick={openFiles} disabled={add.isPending || !mayBuild} title={mayBuild ? undefined : NEEDS_BUILD}>
             <FileUp /> Add workflow
           </Button>
           <input
@@ -82,7 +84,7 @@ export function WorkflowsPage() {
             title="No workflows yet"
             action={
               <>
-                <Button onClick={() => void addFiles(["example"])} disabled={add.isPending}>
+                <Button onClick={() => void addFiles(["example"])} disabled={add.isPending || !mayBuild}>
                   <Sparkles /> Start with the example
                 </Button>
                 <Button variant="outline" onClick={openFiles}>
