@@ -22,6 +22,7 @@ UNKNOWN_WORKFLOW = (
     "export nope --format pylock -o pylock.toml",
     "load nope",
     "log nope",
+    "merge nope main",
     "models pull nope",
     "models status nope",
     "rename nope new",
