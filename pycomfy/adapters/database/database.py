@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pycomfy.core.lockfile.platforms import PlatformName
     from pycomfy.core.versions.built_image import BuiltImage
 
+# A workflow's versions are in the order of their numbers: a clock may go wrong. Those of all are in that of dates.
 # The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
 # for all, so that building for another does not change what a version is called by.
 _VERSIONS = (
@@ -43,7 +44,8 @@ _VERSIONS = (
     " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
     " newest.manifest_digest, newest.size_bytes AS size, v.problem FROM workflow_versions v"
     " JOIN workflows w ON w.id = v.workflow_id LEFT JOIN newest ON newest.tree_id = v.tree_id"
-    " WHERE ?1 IS NULL OR w.name = ?1 ORDER BY v.created_at DESC, v.number DESC, w.name"
+    " WHERE ?1 IS NULL OR w.name = ?1"
+    " ORDER BY CASE WHEN ?1 IS NULL THEN v.created_at END DESC, v.number DESC, w.name"
 )
 
 # Workflows are few, and their versions may be thousands: those are counted, and only the newest is read. Its image is
@@ -54,7 +56,7 @@ _NEWEST = (
     " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
     " n.manifest_digest, n.size_bytes AS size, v.problem, p.versions FROM (SELECT id,"
     " count(*) OVER (PARTITION BY workflow_id) AS versions, row_number() OVER (PARTITION BY workflow_id"
-    " ORDER BY created_at DESC, number DESC) AS place FROM workflow_versions) p"
+    " ORDER BY number DESC) AS place FROM workflow_versions) p"
     " JOIN workflow_versions v ON v.id = p.id JOIN workflows w ON w.id = v.workflow_id"
     " LEFT JOIN container_images n ON n.id = (SELECT i.id FROM workflow_versions o"
     " JOIN container_images i ON i.version_id = o.id JOIN builds b ON b.image_id = i.id WHERE o.tree_id = v.tree_id"

@@ -46,6 +46,12 @@ def test_versions_are_listed_newest_first_with_what_changed(database: Database) 
     assert database.versions("hello")[1].manifest_digest is None
 
 
+def test_a_version_that_a_wrong_clock_dated_before_its_parent_is_the_newest_of_its_workflow(database: Database) -> None:
+    database.index([], [entry(1), entry(2), entry(3, created_at="2020-01-01T00:00:00Z")])
+    assert [v.version for v in database.versions("hello")] == [3, 2, 1]
+    assert [(v.version, v.versions) for v in database.newest()] == [(3, 3)]
+
+
 def test_a_build_for_another_platform_does_not_change_a_versions_digest(database: Database) -> None:
     database.index([], [entry(1)])
     database.record_build(build(1))

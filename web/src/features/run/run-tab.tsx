@@ -107,8 +107,8 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
       </div>
       <div className="min-w-0 space-y-6">
         {shown === undefined ? (
-          <EmptyState icon={Play} title="No runs yet">
-            What it makes appears here. On the CPU a run takes a while.
+          <EmptyState icon={Play} title="Nothing runs">
+            What a run makes appears here. On the CPU a run takes a while.
           </EmptyState>
         ) : (
           <div>
