@@ -26,6 +26,7 @@ properties.load_profile()
 http_client.PAUSE = 0.001
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two processes share the stories, one has all that start from the demo: it is made once."""
     for item in items:
