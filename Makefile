@@ -19,7 +19,7 @@ test: setup ## the fast tests
 
 story: ## the end-to-end tests: real Nix, real containers, real ComfyUI, a real browser
 	@scripts/setup.sh story
-	@.venv/bin/pytest -m story -n 2 --dist loadgroup --durations=25
+	@.venv/bin/pytest -m story -n 2 --dist loadfile --durations=25
 
 lint: setup ## style and types
 	@.venv/bin/ruff check .

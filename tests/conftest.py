@@ -26,14 +26,6 @@ properties.load_profile()
 http_client.PAUSE = 0.001
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the stories, one has all that start from the demo: it is made once."""
-    for item in items:
-        demo = "demo" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("demo" if demo else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The real one, or a skip."""
