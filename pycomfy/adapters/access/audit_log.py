@@ -40,18 +40,19 @@ class AuditLog:
         line = json.dumps(cut, ensure_ascii=True).encode() + b"\n"
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = self._open()
             try:
                 # Another server of the same data folder may write, too: whoever cannot lock it leaves the name alone.
                 if os.fstat(fd).st_size + len(line) > self._limit and try_lock(fd, fcntl.LOCK_EX):
                     self._path.replace(self._earlier)
                     os.close(fd)
-                    fd = os.open(
-                        self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-                    )
+                    fd = self._open()
                 os.write(fd, line)
             finally:
                 os.close(fd)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def read(self, count: int) -> list[dict[str, object]]:
         """Return the newest entries, newest first. What is no entry, such as half a line, is left out."""

@@ -35,14 +35,18 @@ if TYPE_CHECKING:
 # A workflow's versions are in the order of their numbers: a clock may go wrong. Those of all are in that of dates.
 # The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
 # for all, so that building for another does not change what a version is called by.
-_VERSIONS = (
-    "WITH newest AS (SELECT o.tree_id, i.manifest_digest, i.size_bytes,"
-    " max(b.id + (i.platform = 'linux/amd64') * 1000000000000) FROM container_images i"
-    " JOIN workflow_versions o ON o.id = i.version_id JOIN builds b ON b.image_id = i.id GROUP BY o.tree_id)"
-    " SELECT w.name, v.number AS version, coalesce(v.commit_id, '') AS \"commit\", v.parent_id AS parent,"
+_ABOUT = (
+    "w.name, v.number AS version, coalesce(v.commit_id, '') AS \"commit\", v.parent_id AS parent,"
     " coalesce(v.message, '') AS message, coalesce(v.changes, '[]') AS changes,"
     " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
-    " newest.manifest_digest, newest.size_bytes AS size, v.problem FROM workflow_versions v"
+    " newest.manifest_digest, newest.size_bytes AS size, v.problem"
+)
+_LATEST = "b.id + (i.platform = 'linux/amd64') * 1000000000000"
+_VERSIONS = (
+    "WITH newest AS (SELECT o.tree_id, i.manifest_digest, i.size_bytes,"  # noqa: S608  (constants alone)
+    f" max({_LATEST}) FROM container_images i"
+    " JOIN workflow_versions o ON o.id = i.version_id JOIN builds b ON b.image_id = i.id GROUP BY o.tree_id)"
+    f" SELECT {_ABOUT} FROM workflow_versions v"
     " JOIN workflows w ON w.id = v.workflow_id LEFT JOIN newest ON newest.tree_id = v.tree_id"
     " WHERE ?1 IS NULL OR w.name = ?1"
     " ORDER BY CASE WHEN ?1 IS NULL THEN v.created_at END DESC, v.number DESC, w.name"
@@ -51,16 +55,13 @@ _VERSIONS = (
 # Workflows are few, and their versions may be thousands: those are counted, and only the newest is read. Its image is
 # found as above.
 _NEWEST = (
-    "SELECT w.name, v.number AS version, coalesce(v.commit_id, '') AS \"commit\", v.parent_id AS parent,"
-    " coalesce(v.message, '') AS message, coalesce(v.changes, '[]') AS changes,"
-    " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
-    " n.manifest_digest, n.size_bytes AS size, v.problem, p.versions FROM (SELECT id,"
+    f"SELECT {_ABOUT}, p.versions FROM (SELECT id,"  # noqa: S608  (constants alone)
     " count(*) OVER (PARTITION BY workflow_id) AS versions, row_number() OVER (PARTITION BY workflow_id"
     " ORDER BY number DESC) AS place FROM workflow_versions) p"
     " JOIN workflow_versions v ON v.id = p.id JOIN workflows w ON w.id = v.workflow_id"
-    " LEFT JOIN container_images n ON n.id = (SELECT i.id FROM workflow_versions o"
+    " LEFT JOIN container_images newest ON newest.id = (SELECT i.id FROM workflow_versions o"
     " JOIN container_images i ON i.version_id = o.id JOIN builds b ON b.image_id = i.id WHERE o.tree_id = v.tree_id"
-    " ORDER BY b.id + (i.platform = 'linux/amd64') * 1000000000000 DESC LIMIT 1)"
+    f" ORDER BY {_LATEST} DESC LIMIT 1)"
     " WHERE p.place = 1 AND (?1 IS NULL OR w.name = ?1)"
 )
 

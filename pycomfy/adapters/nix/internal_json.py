@@ -63,13 +63,11 @@ class LogReader:
     errors: list[str] = field(default_factory=list)
     _running: dict[int, tuple[int, str]] = field(default_factory=dict)
     _received: dict[int, int] = field(default_factory=dict)
-    _asking: set[int] = field(default_factory=set)
-    _waiting: set[int] = field(default_factory=set)
 
     @property
     def only_waits(self) -> bool:
         """Whether Nix does nothing but wait for paths that other processes of Nix have locked."""
-        return bool(self._waiting) and not self._running and not self._asking
+        return bool(self._running) and all(kind == _BUILD_WAITING for kind, _ in self._running.values())
 
     def read(self, line: str) -> tuple[list[Event], str]:
         """Return the events in `line`, and its text for the log file, "" if it has none. A line that is not as Nix
@@ -92,8 +90,6 @@ class LogReader:
         if action == "stop":
             kind, name = self._running.pop(data["id"], (0, ""))
             self._received.pop(data["id"], None)
-            self._asking.discard(data["id"])
-            self._waiting.discard(data["id"])
             return ([Event("built", name)] if kind == _BUILD else []), ""
         return [], ""
 
@@ -113,12 +109,9 @@ class LogReader:
         if kind in (_FILE_TRANSFER, _COPY_PATH) and fields:
             self._running[data["id"]] = kind, str(fields[0])
             return [], f"fetching {fields[0]}"
-        if kind in (_SUBSTITUTE, _QUERY_PATH_INFO):
-            self._asking.add(data["id"])
-        if kind == _BUILD_WAITING:
-            self._waiting.add(data["id"])
-            return [], _plain(str(data.get("text", "")))
-        return [], ""
+        if kind in (_SUBSTITUTE, _QUERY_PATH_INFO, _BUILD_WAITING):
+            self._running[data["id"]] = kind, ""
+        return [], _plain(str(data.get("text", ""))) if kind == _BUILD_WAITING else ""
 
     def _result(self, data: dict[str, Any]) -> tuple[list[Event], str]:
         kind, name = self._running.get(data["id"], (0, ""))

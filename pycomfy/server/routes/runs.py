@@ -1,6 +1,5 @@
 """The runs of a workflow, with what they were given and what they saved; and files that are given to them."""
 
-import tempfile
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Path, Query, Request
@@ -8,6 +7,7 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from pycomfy.operation import Operation
+from pycomfy.server.file_body import FILE_BODY, receive_file
 from pycomfy.server.output_files import send_output
 from pycomfy.server.state import WorkspaceOf
 from pycomfy.services.run.history import RunEntry
@@ -17,8 +17,6 @@ from pycomfy.services.workspace import Workspace
 
 UPLOADS = "/api/uploads"
 """The path to which files for inputs are sent."""
-
-_IN_MEMORY = 8 << 20
 
 router = APIRouter(prefix="/api", tags=["runs"])
 
@@ -47,12 +45,7 @@ def output(
 @router.post(
     "/uploads",
     status_code=201,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=FILE_BODY,
 )
 async def upload(
     request: Request,
@@ -60,11 +53,8 @@ async def upload(
     file: Annotated[str, Query(max_length=500, description="The file's name")] = "",
 ) -> UploadedFile:
     """Keep a file for an input of a run. The body is the file."""
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
-        async for chunk in request.stream():
-            await run_in_threadpool(body.write, chunk) if len(chunk) > 1 << 16 else body.write(chunk)
-        body.seek(0)
-        return await run_in_threadpool(_keep, workspace, body, file)  # type: ignore[arg-type]
+    async with receive_file(request) as body:
+        return await run_in_threadpool(_keep, workspace, body, file)
 
 
 def _keep(workspace: Workspace, body: BinaryIO, file: str) -> UploadedFile:

@@ -1,12 +1,12 @@
 """Workflows: list, add, draw, and say what they need."""
 
-import tempfile
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from pycomfy.operation import Operation
+from pycomfy.server.file_body import FILE_BODY, receive_file
 from pycomfy.server.state import WorkspaceOf
 from pycomfy.services.studio.edit import EditRequest, EditResult, NodeValues, edit_values, show_node_values
 from pycomfy.services.studio.needs import NeedsResult, list_needs
@@ -28,8 +28,6 @@ from pycomfy.services.workspace import Workspace
 UPLOADS = "/api/workflows"
 """The path to which files are sent."""
 
-_IN_MEMORY = 8 << 20
-
 router = APIRouter(prefix="/api/workflows", tags=["workflows"])
 
 Name = Annotated[str, Path(max_length=100)]
@@ -46,12 +44,7 @@ def list_all(workspace: WorkspaceOf) -> list[WorkflowEntry]:
 @router.post(
     "",
     status_code=201,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=FILE_BODY,
 )
 async def add(
     request: Request,
@@ -60,11 +53,8 @@ async def add(
     name: Annotated[str | None, Query(max_length=100)] = None,
 ) -> AddedWorkflow:
     """Add the workflow in a file: JSON, or a picture, video or other file that ComfyUI made. The body is the file."""
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
-        async for chunk in request.stream():
-            await run_in_threadpool(body.write, chunk) if len(chunk) > 1 << 16 else body.write(chunk)
-        body.seek(0)
-        return await run_in_threadpool(_add, workspace, body, file, name)  # type: ignore[arg-type]
+    async with receive_file(request) as body:
+        return await run_in_threadpool(_add, workspace, body, file, name)
 
 
 def _add(workspace: Workspace, body: BinaryIO, file: str, name: str | None) -> AddedWorkflow:
