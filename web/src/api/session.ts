@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { refusalOf } from "@/lib/roles";
 import { ProblemError, problemOf } from "./client";
 import { sessionQuery } from "./edit-queries";
 import type { Problem, Session } from "./schema";
@@ -41,18 +42,14 @@ export async function signOut(): Promise<void> {
   window.location.assign("/");
 }
 
-const ROLES = ["view", "run", "build", "owner"] as const;
-
-/** Said of what is greyed out. */
-export const NEEDS_BUILD = "This needs the role “build”";
-
-/** Whether a role may what another one may. */
-export function isEnough(role: Session["role"], needed: Session["role"]): boolean {
-  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+/** Why whoever uses the page may not do what needs a role; undefined where they may. The server decides; the page greys
+ * out what it would refuse. */
+export function useRefusal(needed: Session["role"]): string | undefined {
+  const { data } = useQuery(sessionQuery);
+  return data === undefined ? undefined : refusalOf(data.role, needed);
 }
 
-/** Whether whoever uses the page may do what needs a role. The server decides; the page leaves out what it would refuse. */
+/** Whether whoever uses the page may do what needs a role: for what is left out, not greyed out. */
 export function useMay(needed: Session["role"]): boolean {
-  const { data } = useQuery(sessionQuery);
-  return data === undefined || isEnough(data.role, needed);
+  return useRefusal(needed) === undefined;
 }

@@ -9,6 +9,13 @@ export const doctorQuery = (offline: boolean) =>
     refetchOnWindowFocus: false,
   });
 
+/** The newest entries of the audit log. */
+export const auditQuery = (count: number) =>
+  queryOptions({
+    queryKey: ["system", "log", count],
+    queryFn: () => unwrap(api.GET("/api/system/log", { params: { query: { count } } })),
+  });
+
 export const diskQuery = queryOptions({
   queryKey: ["system", "disk"],
   queryFn: () => unwrap(api.GET("/api/system/disk")),

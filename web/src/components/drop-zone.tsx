@@ -1,9 +1,10 @@
 import { FileDown } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 
-/** Takes a file that is dropped anywhere in the page. */
-export function DropZone({ onFiles, children }: { onFiles: (files: File[]) => void; children: ReactNode }) {
+/** Takes a file that is dropped anywhere in the page; `refused` says why it is not taken. */
+export function DropZone({ onFiles, refused, children }: { onFiles: (files: File[]) => void; refused?: string | undefined; children: ReactNode }) {
   const [over, setOver] = useState(false);
+  const isRefused = refused !== undefined;
   useEffect(() => {
     const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
     const drag = (event: DragEvent) => {
@@ -18,7 +19,7 @@ export function DropZone({ onFiles, children }: { onFiles: (files: File[]) => vo
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      onFiles([...(event.dataTransfer?.files ?? [])]);
+      if (!isRefused) onFiles([...(event.dataTransfer?.files ?? [])]);
     };
     window.addEventListener("dragover", drag);
     window.addEventListener("dragleave", leave);
@@ -28,7 +29,7 @@ export function DropZone({ onFiles, children }: { onFiles: (files: File[]) => vo
       window.removeEventListener("dragleave", leave);
       window.removeEventListener("drop", drop);
     };
-  }, [onFiles]);
+  }, [onFiles, isRefused]);
   return (
     <>
       {children}
@@ -36,8 +37,8 @@ export function DropZone({ onFiles, children }: { onFiles: (files: File[]) => vo
         <div className="pointer-events-none fixed inset-0 z-50 grid place-items-center bg-background/80 backdrop-blur-sm">
           <div className="flex flex-col items-center rounded-xl border-2 border-dashed border-ring bg-card px-14 py-10">
             <FileDown className="mb-3 size-8 text-info" strokeWidth={1.5} />
-            <p className="font-medium">Drop it to add the workflow</p>
-            <p className="text-muted-foreground">JSON, or a picture or video that ComfyUI made</p>
+            <p className="font-medium">{refused ?? "Drop it to add the workflow"}</p>
+            {refused === undefined && <p className="text-muted-foreground">JSON, or a picture or video that ComfyUI made</p>}
           </div>
         </div>
       )}

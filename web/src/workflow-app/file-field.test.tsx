@@ -38,7 +38,7 @@ function answer(body: object, status: number) {
 it("a file that is dropped is sent, and its id is the value", async () => {
   answer(record, 201);
   const change = show("");
-  fireEvent.drop(screen.getByText("Choose a file, or drop one here"), { dataTransfer: { files: [new File(["x"], "me.png", { type: "image/png" })] } });
+  fireEvent.drop(screen.getByText("Choose a file, or drop one here"), { dataTransfer: { types: ["Files"], files: [new File(["x"], "me.png", { type: "image/png" })] } });
   await vi.waitFor(() => expect(change).toHaveBeenCalledWith(ID));
   expect(server.asked[0]?.method).toBe("POST");
   expect(server.asked[0]?.url).toMatch(/v1\/files$/);
@@ -55,6 +55,6 @@ it("the chosen file is named, and can be removed", async () => {
 it("what the server refuses is said", async () => {
   answer({ type: "about:blank", title: "", status: 413, code: "too_large", detail: "at most 5 bytes are taken here", errors: [] }, 413);
   show("");
-  fireEvent.drop(screen.getByText("Choose a file, or drop one here"), { dataTransfer: { files: [new File(["x"], "me.png")] } });
+  fireEvent.drop(screen.getByText("Choose a file, or drop one here"), { dataTransfer: { types: ["Files"], files: [new File(["x"], "me.png")] } });
   expect((await screen.findByRole("alert")).textContent).toBe("at most 5 bytes are taken here");
 });

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { FileUp, LoaderCircle, X } from "lucide-react";
-import { type DragEvent, useState } from "react";
 import { Button } from "@/components/ui/button";
 import type { Value } from "@/features/run/values";
 import { cn } from "@/lib/cn";
+import { useFileDrop } from "@/lib/file-drop";
 import { formatSize } from "@/lib/format";
 import type { Parameter } from "./client";
 import { useContent } from "./content";
@@ -17,22 +17,12 @@ const IS_ID = /^[0-9a-f-]{36}$/;
 /** Takes a file by a click or a drop, sends it, and shows which one it is. The value is its id. */
 export function FileField({ id, described, parameter, value, onChange }: Props) {
   const upload = useUpload();
-  const [over, setOver] = useState(false);
   const take = (file: File | undefined) => file !== undefined && upload.mutate(file, { onSuccess: (record) => onChange(record.id) });
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    take(event.dataTransfer.files[0]);
-  };
+  const { over, handlers } = useFileDrop(take);
   const chosen = typeof value === "string" && value !== "" ? value : null;
   return (
     <div
-      onDragOver={(e) => {
-        e.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={drop}
+      {...handlers}
       className={cn("rounded-md border border-dashed border-input bg-card focus-within:border-ring focus-within:ring-1 focus-within:ring-ring", over && "border-ring bg-accent")}
     >
       {chosen !== null && !upload.isPending && <Chosen file={chosen} type={parameter.type} onRemove={() => onChange("")} />}

@@ -1,10 +1,10 @@
 import { cva, type VariantProps } from "class-variance-authority";
 import { Slot } from "radix-ui";
-import type { ComponentProps } from "react";
+import type { ComponentProps, MouseEvent } from "react";
 import { cn } from "@/lib/cn";
 
 const buttonVariants = cva(
-  "inline-flex shrink-0 cursor-default items-center justify-center gap-1.5 rounded-md text-[0.86rem] font-medium whitespace-nowrap outline-none transition-colors focus-visible:ring-2 focus-visible:ring-ring disabled:pointer-events-none disabled:opacity-50 [&_svg]:size-4 [&_svg]:shrink-0",
+  "inline-flex shrink-0 cursor-default items-center justify-center gap-1.5 rounded-md text-[0.86rem] font-medium whitespace-nowrap outline-none transition-colors focus-visible:ring-2 focus-visible:ring-ring disabled:pointer-events-none disabled:opacity-50 aria-disabled:cursor-not-allowed aria-disabled:opacity-50 [&_svg]:size-4 [&_svg]:shrink-0",
   {
     variants: {
       variant: {
@@ -21,20 +21,23 @@ const buttonVariants = cva(
   },
 );
 
-export function Button({
-  className,
-  variant,
-  size,
-  asChild = false,
-  ...props
-}: ComponentProps<"button"> & VariantProps<typeof buttonVariants> & { asChild?: boolean }) {
+type Props = ComponentProps<"button"> &
+  VariantProps<typeof buttonVariants> & {
+    asChild?: boolean;
+    /** Why whoever uses the page may not do this. Unlike a disabled button it has the focus, and says so. */
+    refused?: string | undefined;
+  };
+
+export function Button({ className, variant, size, asChild = false, refused, ...props }: Props) {
   const Component = asChild ? Slot.Root : "button";
+  const refusal = refused === undefined ? {} : { title: refused, "aria-disabled": true, onClick: (event: MouseEvent) => event.preventDefault() };
   return (
     <Component
       data-slot="button"
       type={asChild ? undefined : "button"}
       className={cn(buttonVariants({ variant, size, className }))}
       {...props}
+      {...refusal}
     />
   );
 }

@@ -21,15 +21,18 @@ export function DropdownMenuContent({ className, sideOffset = 4, ...props }: Com
   );
 }
 
-export function DropdownMenuItem({ className, ...props }: ComponentProps<typeof Menu.Item>) {
+/** `refused` says why whoever uses the page may not do it; unlike a disabled one it has the focus, and says so. */
+export function DropdownMenuItem({ className, refused, ...props }: ComponentProps<typeof Menu.Item> & { refused?: string | undefined }) {
+  const refusal = refused === undefined ? {} : { title: refused, "aria-disabled": true, onSelect: (event: Event) => event.preventDefault() };
   return (
     <Menu.Item
       data-slot="dropdown-menu-item"
       className={cn(
-        "flex cursor-default items-center gap-2 rounded-md px-2 py-1.5 text-[0.86rem] outline-none select-none data-[disabled]:opacity-50 data-[highlighted]:bg-accent [&_svg]:size-4 [&_svg]:text-muted-foreground",
+        "flex cursor-default items-center gap-2 rounded-md px-2 py-1.5 text-[0.86rem] outline-none select-none data-[disabled]:opacity-50 aria-disabled:cursor-not-allowed aria-disabled:opacity-50 data-[highlighted]:bg-accent [&_svg]:size-4 [&_svg]:text-muted-foreground",
         className,
       )}
       {...props}
+      {...refusal}
     />
   );
 }

@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Ban, RotateCw } from "lucide-react";
 import { useLocation } from "wouter";
+import { sessionQuery } from "@/api/edit-queries";
 import { useOperationLog } from "@/api/live";
 import { operationQuery, type OperationRequest, useCancelOperation, useStartOperation } from "@/api/queries";
 import type { OperationEntry } from "@/api/schema";
+import { useRefusal } from "@/api/session";
 import { Copyable } from "@/components/copy-button";
 import { ProblemView } from "@/components/problem-view";
 import { OperationState } from "@/components/state-badge";
@@ -11,6 +13,7 @@ import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { type Fix, type ProblemLike, requestOf } from "@/lib/fixes";
 import { formatTime } from "@/lib/format";
+import { refusalOf, roleOf } from "@/lib/roles";
 import { shellLine } from "@/lib/shell";
 import { KINDS } from "./builds-tab";
 import { Log } from "./log";
@@ -26,6 +29,8 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
   const log = useOperationLog(id);
   const cancel = useCancelOperation();
   const start = useStartOperation();
+  const { data: session } = useQuery(sessionQuery);
+  const cannotBuild = useRefusal("build");
   if (isPending) return <Loading />;
   if (error !== null) return <LoadError error={error} retry={refetch} />;
 
@@ -35,9 +40,12 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
   };
   const act = (fix: Fix) => {
     const request = requestOf(fix, workflow);
-    return request === null ? null : () => void again(request);
+    return request === null || cannotBuild !== undefined ? null : () => void again(request);
   };
   const busy = operation.state === "running" || operation.state === "waiting";
+  const isOwn = session === undefined || operation.created_by === session.name;
+  const cannotStart = session === undefined ? undefined : refusalOf(session.role, roleOf(operation.kind));
+  const cannotCancel = session === undefined ? undefined : refusalOf(session.role, isOwn ? "run" : "build");
   return (
     <section aria-label={KINDS[operation.kind] ?? operation.kind} className="space-y-4">
       <div className="flex flex-wrap items-center gap-2">
@@ -48,11 +56,11 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
         </time>
         <div className="flex-1" />
         {busy ? (
-          <Button variant="destructive" size="sm" onClick={() => cancel.mutate(id)} disabled={cancel.isPending || cancel.isSuccess}>
+          <Button variant="destructive" size="sm" onClick={() => cancel.mutate(id)} disabled={cancel.isPending || cancel.isSuccess} refused={cannotCancel}>
             <Ban /> {cancel.isSuccess ? "Ending" : "Cancel"}
           </Button>
         ) : (
-          <Button variant="outline" size="sm" disabled={start.isPending} onClick={() => void again(operation.arguments as OperationRequest)}>
+          <Button variant="outline" size="sm" disabled={start.isPending} refused={cannotStart} onClick={() => void again(operation.arguments as OperationRequest)}>
             <RotateCw /> Again
           </Button>
         )}
@@ -63,7 +71,7 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
           <Copyable text={shellLine(["pycomfy", ...operation.command])} label="the command" />
         </div>
       )}
-      <Outcome operation={operation} act={act} busy={start.isPending} onAnswer={(answers) => void again(answer(operation.arguments as OperationRequest, workflow, answers))} />
+      <Outcome operation={operation} act={act} busy={start.isPending} refused={cannotBuild} onAnswer={(answers) => void again(answer(operation.arguments as OperationRequest, workflow, answers))} />
       {operation.state === "waiting" && <p className="text-muted-foreground">It waits until another operation is done.</p>}
       <Steps steps={log.steps} running={operation.state === "running"} />
       <Log lines={log.lines} live={operation.state === "running"} />
@@ -72,14 +80,14 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
   );
 }
 
-type OutcomeProps = { operation: OperationEntry; act: (fix: Fix) => (() => void) | null; onAnswer: (answers: string[]) => void; busy: boolean };
+type OutcomeProps = { operation: OperationEntry; act: (fix: Fix) => (() => void) | null; onAnswer: (answers: string[]) => void; busy: boolean; refused: string | undefined };
 
-function Outcome({ operation, act, onAnswer, busy }: OutcomeProps) {
+function Outcome({ operation, act, onAnswer, busy, refused }: OutcomeProps) {
   if (operation.error !== null && operation.error !== undefined) {
     const { questions, others } = splitQuestions(operation.error as ProblemLike);
     return (
       <div role="alert" className="space-y-3">
-        {questions.length > 0 && <QuestionsForm questions={questions} onAnswer={onAnswer} busy={busy} />}
+        {questions.length > 0 && <QuestionsForm questions={questions} onAnswer={onAnswer} busy={busy} refused={refused} />}
         {others.length > 0 && (
           <div className="rounded-lg border border-destructive/30 bg-card p-3">
             <ProblemView problem={{ ...operation.error, message: "", problems: others }} act={act} />

@@ -6,10 +6,10 @@ import { cn } from "@/lib/cn";
 import { count } from "@/lib/format";
 import { type Candidate, listEvidence, packName, type Question } from "./questions";
 
-type Props = { questions: Question[]; onAnswer: (answers: string[]) => void; busy: boolean };
+type Props = { questions: Question[]; onAnswer: (answers: string[]) => void; busy: boolean; refused?: string | undefined };
 
 /** The questions of the resolver, each with its candidates and what speaks for them. Nothing is chosen beforehand. */
-export function QuestionsForm({ questions, onAnswer, busy }: Props) {
+export function QuestionsForm({ questions, onAnswer, busy, refused }: Props) {
   const [answers, setAnswers] = useState<Record<number, string>>({});
   const open = questions.length - Object.keys(answers).length;
   return (
@@ -32,7 +32,7 @@ export function QuestionsForm({ questions, onAnswer, busy }: Props) {
         <QuestionView key={at} question={question} chosen={answers[at]} onChoose={(name) => setAnswers({ ...answers, [at]: name })} />
       ))}
       <div className="flex items-center gap-3">
-        <Button type="submit" disabled={open > 0 || busy}>
+        <Button type="submit" disabled={open > 0 || busy} refused={refused}>
           <Lock /> Lock with {questions.length === 1 ? "this answer" : "these answers"}
         </Button>
         {open > 0 && <span className="text-[0.84rem] text-muted-foreground">{count(open, "question")} open</span>}

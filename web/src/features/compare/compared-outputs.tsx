@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useStartOperation } from "@/api/queries";
 import { runsQuery } from "@/api/run-queries";
 import type { RunEntry } from "@/api/schema";
+import { useRefusal } from "@/api/session";
 import { Button } from "@/components/ui/button";
 import { NativeSelect } from "@/components/ui/input";
 import { formatAgo } from "@/lib/format";
@@ -52,6 +53,7 @@ export function ComparedOutputs({ name, pair }: { name: string; pair: [number, n
 
 function NoOutputs({ name, pair, missing }: { name: string; pair: [number, number]; missing: number[] }) {
   const start = useStartOperation();
+  const refused = useRefusal("run");
   const run = async () => {
     for (const version of missing) await start.mutateAsync({ kind: "run", workflow: `${name}@${version}`, inputs: {} }).catch(() => null);
   };
@@ -67,7 +69,7 @@ function NoOutputs({ name, pair, missing }: { name: string; pair: [number, numbe
             Started; the pictures appear here.
           </span>
         ) : (
-          <Button variant="outline" size="sm" disabled={start.isPending} onClick={() => void run()}>
+          <Button variant="outline" size="sm" disabled={start.isPending} refused={refused} onClick={() => void run()}>
             <Play /> Run {missing.length === 2 ? "both" : `version ${missing[0]}`}
           </Button>
         )}

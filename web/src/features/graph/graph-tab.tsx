@@ -3,6 +3,7 @@ import { ChevronRight, Search, Table2, Workflow } from "lucide-react";
 import { useMemo, useState } from "react";
 import { graphQuery, versionsQuery } from "@/api/queries";
 import type { CanvasNode, WorkflowEntry } from "@/api/schema";
+import { useRefusal } from "@/api/session";
 import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Input, NativeSelect } from "@/components/ui/input";
@@ -26,10 +27,11 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
   const { data: graph, error, refetch, isPending } = useQuery(graphQuery(workflow.name, version));
   const { data: versions = [] } = useQuery(versionsQuery(workflow.name));
 
+  const refused = useRefusal("build");
   const draft = useDrafts((state) => state.drafts[workflow.name]);
 
   const saved = graph?.graphs.find((one) => one.id === (path.at(-1) ?? "")) ?? graph?.graphs[0];
-  const editable = version === undefined;
+  const editable = version === undefined && refused === undefined;
   const edits = (editable ? draft?.edits : undefined) ?? NO_EDITS;
   const edited = useMemo(() => (saved === undefined ? null : applyEdits(saved, edits)), [saved, edits]);
   const canvas = edited?.canvas;

@@ -13,7 +13,7 @@ const STATES: Record<NeededModel["state"], [BadgeVariant, string]> = {
 };
 
 /** The models of a workflow; they stay outside the image. `pull` fetches those that are missing. */
-export function ModelTable({ models, pull }: { models: NeededModel[]; pull: (() => void) | null }) {
+export function ModelTable({ models, pull, refused }: { models: NeededModel[]; pull: (() => void) | null; refused: string | undefined }) {
   if (models.length === 0) {
     return (
       <Section title="Models">
@@ -30,7 +30,7 @@ export function ModelTable({ models, pull }: { models: NeededModel[]; pull: (() 
       actions={
         pull !== null &&
         missing.length > 0 && (
-          <Button variant="outline" onClick={pull}>
+          <Button variant="outline" onClick={pull} refused={refused}>
             <Download /> Fetch {missing.length}
             {size > 0 && `, ${formatSize(size)}`}
           </Button>

@@ -3,7 +3,7 @@ import { Lock, PackageSearch } from "lucide-react";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { needsQuery, useStartOperation } from "@/api/queries";
-import { NEEDS_BUILD, useMay } from "@/api/session";
+import { useRefusal } from "@/api/session";
 import type { NeedsResult } from "@/api/schema";
 import { Copyable } from "@/components/copy-button";
 import { Section } from "@/components/section";
@@ -20,7 +20,7 @@ export default function NeedsTab({ name }: { name: string }) {
   const [, navigate] = useLocation();
   const { data: needs, error, refetch, isPending } = useQuery(needsQuery(name));
   const start = useStartOperation();
-  const mayBuild = useMay("build");
+  const refused = useRefusal("build");
   if (isPending) return <Loading className="p-4 md:p-6" />;
   if (error !== null) {
     return (
@@ -35,7 +35,7 @@ export default function NeedsTab({ name }: { name: string }) {
   };
   const isLocked = needs.comfyui_version != null;
   const lockButton = (
-    <Button variant={isLocked ? "outline" : "default"} onClick={() => void run("lock")} disabled={start.isPending || !mayBuild} title={mayBuild ? undefined : NEEDS_BUILD}>
+    <Button variant={isLocked ? "outline" : "default"} onClick={() => void run("lock")} disabled={start.isPending} refused={refused}>
       <Lock /> {isLocked ? "Lock again" : "Pin everything"}
     </Button>
   );
@@ -60,7 +60,7 @@ export default function NeedsTab({ name }: { name: string }) {
           </p>
         </EmptyState>
       )}
-      <ModelTable models={needs.models} pull={isLocked ? () => void run("models-pull") : null} />
+      <ModelTable models={needs.models} pull={isLocked ? () => void run("models-pull") : null} refused={refused} />
       {needs.files.length > 0 && (
         <Section title="Input files" count={needs.files.length}>
           <ul className="flex flex-wrap gap-1.5">

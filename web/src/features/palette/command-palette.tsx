@@ -3,6 +3,7 @@ import { CircleDot, type LucideIcon, Palette, Play, Plus, SquareArrowOutUpRight 
 import { useEffect, useMemo, useRef } from "react";
 import { useLocation } from "wouter";
 import { problemOf } from "@/api/client";
+import { sessionQuery } from "@/api/edit-queries";
 import { useAddWorkflow, useStartOperation, workflowsQuery } from "@/api/queries";
 import { ProblemView } from "@/components/problem-view";
 import { Command, CommandEmpty, CommandGroup, CommandInput, CommandItem, CommandList } from "@/components/ui/command";
@@ -17,8 +18,10 @@ export default function CommandPalette({ onClose }: { onClose: () => void }) {
   const setTheme = useTheme((state) => state.set);
   const start = useStartOperation();
   const add = useAddWorkflow();
+  const { data: session } = useQuery(sessionQuery);
+  const role = session?.role ?? "owner";
   const current = workflowOf(path);
-  const groups = useMemo(() => Map.groupBy(listEntries(workflows ?? [], current), (entry) => entry.group), [workflows, current]);
+  const groups = useMemo(() => Map.groupBy(listEntries(workflows ?? [], current, role), (entry) => entry.group), [workflows, current, role]);
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();

@@ -1,5 +1,6 @@
 import type { OperationRequest } from "@/api/queries";
-import type { WorkflowEntry } from "@/api/schema";
+import type { Session, WorkflowEntry } from "@/api/schema";
+import { isEnough, roleOf } from "@/lib/roles";
 import type { Theme } from "@/lib/theme";
 
 /** What an entry does: it goes to a page, starts an operation, chooses colours, or adds the example. */
@@ -31,8 +32,8 @@ export function workflowOf(path: string): string | null {
   return found === undefined ? null : decodeURIComponent(found);
 }
 
-/** Everything that can be done from anywhere: first what concerns the workflow that is shown. */
-export function listEntries(workflows: readonly WorkflowEntry[], current: string | null): Entry[] {
+/** Everything that somebody may do from anywhere: first what concerns the workflow that is shown. */
+export function listEntries(workflows: readonly WorkflowEntry[], current: string | null, role: Session["role"] = "owner"): Entry[] {
   const shown = workflows.find((one) => one.name === current);
   const tabs = shown === undefined ? [] : TABS.map(([tab, title, words]): Entry => ({ id: `tab ${tab}`, group: shown.name, title, words, deed: { go: `/workflows/${shown.name}/${tab}` } }));
   const pages: Entry[] = [
@@ -40,7 +41,7 @@ export function listEntries(workflows: readonly WorkflowEntry[], current: string
     { id: "page system", group: "Pages", title: "System", words: ["doctor", "health", "disk"], deed: { go: "/system" } },
   ];
   const others = workflows.filter((one) => one !== shown).slice(0, MAX_WORKFLOWS);
-  return [
+  const all: Entry[] = [
     ...tabs,
     ...(shown === undefined ? [] : listDeeds(shown)),
     ...pages,
@@ -48,6 +49,7 @@ export function listEntries(workflows: readonly WorkflowEntry[], current: string
     { id: "example", group: "Do", title: "Add the example", words: ["hello", "start"], deed: { add: "example" } },
     ...THEMES.map(([theme, title]): Entry => ({ id: `theme ${theme}`, group: "Do", title, words: ["theme", "colors", "appearance"], deed: { theme } })),
   ];
+  return all.filter(({ deed }) => isEnough(role, "add" in deed ? "build" : "start" in deed ? roleOf(deed.start.kind) : "view"));
 }
 
 function listDeeds({ name, version, versions }: WorkflowEntry): Entry[] {

@@ -1,11 +1,13 @@
 import { ImageUp, Paintbrush, X } from "lucide-react";
-import { type DragEvent, lazy, Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { problemOf } from "@/api/client";
 import { useUpload } from "@/api/run-queries";
 import type { Parameter } from "@/api/schema";
 import { Button } from "@/components/ui/button";
 import { Input } from "@/components/ui/input";
+import { useRefusal } from "@/api/session";
 import { cn } from "@/lib/cn";
+import { useFileDrop } from "@/lib/file-drop";
 import type { Value } from "./values";
 
 const MaskEditor = lazy(() => import("./mask-editor"));
@@ -18,7 +20,6 @@ type Props = { id: string; parameter: Parameter; value: Value | undefined; onCha
 export function FileField({ id, parameter, value, onChange }: Props) {
   const chooser = useRef<HTMLInputElement>(null);
   const upload = useUpload();
-  const [over, setOver] = useState(false);
   const [masking, setMasking] = useState(false);
   // What was sent from here is shown; what a path names is not read by the browser.
   const [sent, setSent] = useState<{ path: string; file: File; picture: File } | null>(null);
@@ -30,20 +31,12 @@ export function FileField({ id, parameter, value, onChange }: Props) {
     setSent({ path: kept.path, file, picture });
     onChange(kept.path);
   };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    const [file] = event.dataTransfer.files;
-    if (file !== undefined) void send(file);
-  };
-  const allow = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(true);
-  };
+  const { over, handlers } = useFileDrop((file) => void send(file));
+  const notOwner = useRefusal("owner");
   const isPicture = parameter.type === "image";
   const text = value === undefined ? "" : String(value);
   return (
-    <div onDragOver={allow} onDragLeave={() => setOver(false)} onDrop={drop} className={cn("space-y-1.5 rounded-md border border-dashed border-input p-2", over && "border-ring bg-accent")}>
+    <div {...handlers} className={cn("space-y-1.5 rounded-md border border-dashed border-input p-2", over && "border-ring bg-accent")}>
       {own !== null && isPicture && <Preview file={own} />}
       <div className="flex flex-wrap gap-1.5">
         <Button variant="outline" size="sm" disabled={upload.isPending} onClick={() => chooser.current?.click()}>
@@ -61,7 +54,17 @@ export function FileField({ id, parameter, value, onChange }: Props) {
         )}
         <input ref={chooser} type="file" hidden tabIndex={-1} accept={ACCEPT[parameter.type]} onChange={(e) => e.target.files?.[0] !== undefined && void send(e.target.files[0])} />
       </div>
-      <Input id={id} className="h-7 text-[0.8rem]" spellCheck={false} placeholder={`or a path; its own is ${String(parameter.default ?? "none")}`} value={text} onChange={(e) => onChange(e.target.value)} />
+      {/* A path of the machine is read with its owner's rights. */}
+      <Input
+        id={id}
+        className="h-7 text-[0.8rem]"
+        spellCheck={false}
+        readOnly={notOwner !== undefined}
+        title={notOwner}
+        placeholder={notOwner === undefined ? `or a path; its own is ${String(parameter.default ?? "none")}` : `its own is ${String(parameter.default ?? "none")}`}
+        value={text}
+        onChange={(e) => onChange(e.target.value)}
+      />
       {upload.error !== null && (
         <p role="alert" className="text-[0.8rem] text-destructive">
           {problemOf(upload.error).message}

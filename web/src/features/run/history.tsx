@@ -15,10 +15,10 @@ import type { Values } from "./values";
 
 const STEP = 12;
 
-type Props = { name: string; versions: readonly number[]; busy: boolean; onFill: (values: Values) => void; onRun: (version: number, values: Values) => void };
+type Props = { name: string; versions: readonly number[]; busy: boolean; refused?: string | undefined; onFill: (values: Values) => void; onRun: (version: number, values: Values) => void };
 
 /** The runs that were recorded, with what they were given and what they made; each can be done again. */
-export function RunHistory({ name, versions, busy, onFill, onRun }: Props) {
+export function RunHistory({ name, ...again }: Props) {
   const { data: runs, error, refetch, isPending } = useQuery(runsQuery(name));
   const [shown, setShown] = useState(STEP);
   if (isPending) return <Loading rows={3} />;
@@ -46,7 +46,7 @@ export function RunHistory({ name, versions, busy, onFill, onRun }: Props) {
               <Given run={run} />
               {run.error !== null && <p className="line-clamp-2 text-[0.8rem] break-words text-destructive">{run.error}</p>}
             </div>
-            <Again run={run} versions={versions} busy={busy} onFill={onFill} onRun={onRun} />
+            <Again run={run} {...again} />
           </li>
         ))}
       </ul>
@@ -90,21 +90,21 @@ function Given({ run }: { run: RunEntry }) {
   );
 }
 
-function Again({ run, versions, busy, onFill, onRun }: { run: RunEntry } & Omit<Props, "name">) {
+function Again({ run, versions, busy, refused, onFill, onRun }: { run: RunEntry } & Omit<Props, "name">) {
   const lost = lostOf(run);
   const values = inputsOf(run);
   const others = versions.filter((one) => one !== run.version);
   if (lost.length > 0) return <p className="basis-full text-[0.8rem] text-muted-foreground">{lost.join(", ")} came from standard input, which is not kept: it cannot be run again.</p>;
   return (
     <div className="flex flex-wrap items-start gap-1.5">
-      <Button variant="outline" size="sm" disabled={busy || !versions.includes(run.version)} onClick={() => onRun(run.version, values)}>
+      <Button variant="outline" size="sm" disabled={busy || !versions.includes(run.version)} refused={refused} onClick={() => onRun(run.version, values)}>
         <RotateCw /> Run again
       </Button>
       <Button variant="outline" size="sm" title="Put its inputs into the form" onClick={() => onFill(values)}>
         <Pencil /> Fill in
       </Button>
       {others.length > 0 && (
-        <NativeSelect className="h-7 w-auto max-w-40 text-[0.82rem]" aria-label={`Run ${run.run} on another version`} value="" disabled={busy} onChange={(e) => onRun(Number(e.target.value), values)}>
+        <NativeSelect className="h-7 w-auto max-w-40 text-[0.82rem]" aria-label={`Run ${run.run} on another version`} value="" disabled={busy || refused !== undefined} title={refused} onChange={(e) => onRun(Number(e.target.value), values)}>
           <option value="">On version…</option>
           {others.map((one) => (
             <option key={one} value={one}>

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { type FormEvent, useId, useState } from "react";
 import { operationsQuery, useStartOperation, versionQuery, versionsQuery } from "@/api/queries";
-import { useMay } from "@/api/session";
+import { useRefusal } from "@/api/session";
 import type { Parameter, WorkflowEntry } from "@/api/schema";
 import { OperationState } from "@/components/state-badge";
 import { EmptyState, LoadError, Loading } from "@/components/states";
@@ -37,7 +37,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
   const { data: versions = [] } = useQuery(versionsQuery(name));
   const { data: operations = [] } = useQuery(operationsQuery(name));
   const start = useStartOperation();
-  const mayRun = useMay("run");
+  const refused = useRefusal("run");
   const [values, setValues] = useState<Values>({});
   const [chosen, setChosen] = useState<string | null>(null);
   if (isPending) return <Loading className="p-4 md:p-6" />;
@@ -92,7 +92,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
           ))}
           {inputs.length === 0 && <p className="text-muted-foreground">It has no inputs.</p>}
           <div className="flex gap-2 pt-1">
-            <Button type="submit" disabled={busy || start.isPending || !mayRun}>
+            <Button type="submit" disabled={busy || start.isPending} refused={refused}>
               <Play /> {busy ? "Running" : "Run"}
             </Button>
             {Object.keys(values).length > 0 && (
@@ -103,7 +103,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
           </div>
           {start.error !== null && <LoadError error={start.error} retry={() => start.reset()} />}
         </form>
-        <SweepForm parameters={inputs} busy={start.isPending} onStart={(parameter, all) => void sweep(parameter, all)} />
+        <SweepForm parameters={inputs} busy={start.isPending} refused={refused} onStart={(parameter, all) => void sweep(parameter, all)} />
       </div>
       <div className="min-w-0 space-y-6">
         {shown === undefined ? (
@@ -124,7 +124,7 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
             <OperationView key={shown.id} id={shown.id} workflow={name} />
           </div>
         )}
-        <RunHistory name={name} versions={built} busy={start.isPending} onFill={setValues} onRun={(on, given) => void run(on, given)} />
+        <RunHistory name={name} versions={built} busy={start.isPending} refused={refused} onFill={setValues} onRun={(on, given) => void run(on, given)} />
       </div>
     </div>
   );

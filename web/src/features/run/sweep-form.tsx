@@ -7,10 +7,10 @@ import { count } from "@/lib/format";
 import { canSweep, readSweep } from "./sweep";
 import type { Value } from "./values";
 
-type Props = { parameters: readonly Parameter[]; busy: boolean; onStart: (name: string, values: Value[]) => void };
+type Props = { parameters: readonly Parameter[]; busy: boolean; refused?: string | undefined; onStart: (name: string, values: Value[]) => void };
 
 /** Several values of one input, a run each; the other inputs are those of the form. */
-export function SweepForm({ parameters, busy, onStart }: Props) {
+export function SweepForm({ parameters, busy, refused, onStart }: Props) {
   const id = useId();
   const all = parameters.filter(canSweep);
   const [name, setName] = useState(all[0]?.name ?? "");
@@ -44,7 +44,7 @@ export function SweepForm({ parameters, busy, onStart }: Props) {
             {problem || (values.length > 0 ? `${count(values.length, "run")}, one after the other` : "")}
           </p>
         </div>
-        <Button variant="outline" disabled={values.length === 0 || problem !== "" || busy} onClick={() => onStart(parameter.name, values)}>
+        <Button variant="outline" disabled={values.length === 0 || problem !== "" || busy} refused={refused} onClick={() => onStart(parameter.name, values)}>
           <ListPlus /> Start {values.length > 0 ? count(values.length, "run") : "the runs"}
         </Button>
       </div>

@@ -2,9 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
 import { useState } from "react";
 import { diskQuery, doctorQuery } from "@/api/system-queries";
+import { useMay } from "@/api/session";
 import { Section } from "@/components/section";
 import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
+import { AuditTable } from "./audit-table";
 import { DiskTable } from "./disk-table";
 import { Findings } from "./findings-view";
 
@@ -13,6 +15,7 @@ export default function SystemPage() {
   const [network, setNetwork] = useState(false);
   const doctor = useQuery(doctorQuery(!network));
   const disk = useQuery(diskQuery);
+  const mayReadLog = useMay("build");
   return (
     <div className="mx-auto w-full max-w-6xl space-y-8 p-4 md:p-6">
       <h1 className="text-lg font-semibold">System</h1>
@@ -41,6 +44,11 @@ export default function SystemPage() {
       <Section title="Disk">
         {disk.isPending ? <Loading rows={8} /> : disk.error !== null ? <LoadError error={disk.error} retry={disk.refetch} /> : <DiskTable usage={disk.data} />}
       </Section>
+      {mayReadLog && (
+        <Section title="Who did what">
+          <AuditTable />
+        </Section>
+      )}
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { problemOf } from "@/api/client";
 import { type RestoreForm, restorePlanQuery, sessionQuery } from "@/api/edit-queries";
 import { type OperationRequest, useStartOperation } from "@/api/queries";
 import type { PlannedRestore } from "@/api/schema";
+import { useRefusal } from "@/api/session";
 import { ProblemView } from "@/components/problem-view";
 import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
@@ -31,6 +32,8 @@ export function RestoreDialog({ name, version, onClose, onStarted }: Props) {
   const asked = useDeferredValue(folder);
   const { data: plan, error, refetch, isPending, isFetching } = useQuery(restorePlanQuery(name, version, form, asked, offline));
   const start = useStartOperation();
+  // Folders of the machine are written with its owner's rights.
+  const notOwner = useRefusal("owner");
   const relative = form !== "image" && !folder.startsWith("/");
 
   const restore = async () => {
@@ -46,9 +49,9 @@ export function RestoreDialog({ name, version, onClose, onStarted }: Props) {
           <div className="space-y-1">
             {FORMS.map(([value, label, note]) => (
               <label key={value} className="flex items-baseline gap-2 rounded-md border px-2.5 py-1.5 has-checked:border-ring has-checked:bg-accent/50">
-                <input type="radio" name={`${id}-form`} className="translate-y-0.5 accent-primary" checked={form === value} onChange={() => setForm(value)} />
-                <span className="shrink-0 font-medium">{label}</span>
-                <span className="min-w-0 text-[0.84rem] text-muted-foreground">{note}</span>
+                <input type="radio" name={`${id}-form`} className="translate-y-0.5 accent-primary" disabled={value !== "image" && notOwner !== undefined} checked={form === value} onChange={() => setForm(value)} />
+                <span className="w-28 shrink-0 font-medium">{label}</span>
+                <span className="min-w-0 text-[0.84rem] text-muted-foreground">{value === "image" ? note : (notOwner ?? note)}</span>
               </label>
             ))}
           </div>

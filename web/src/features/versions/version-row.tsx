@@ -1,5 +1,6 @@
 import { GitBranch, GitMerge, History, MoreHorizontal, RotateCcw, ShieldCheck, Tag } from "lucide-react";
 import { Link } from "wouter";
+import { useRefusal } from "@/api/session";
 import type { HistoryEntry, LogEntry } from "@/api/schema";
 import { Copyable } from "@/components/copy-button";
 import { Badge } from "@/components/ui/badge";
@@ -27,6 +28,7 @@ export function VersionRow({ entry, labels, branches, newest, compared, onCompar
   const all = entry.summary ?? [];
   const summary = all.join("; ") === entry.message ? [] : all;
   const { version } = entry;
+  const refused = useRefusal("build");
   return (
     <article className={cn("rounded-lg border bg-card px-3 py-2.5", compared && "rounded-b-none")}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
@@ -51,10 +53,10 @@ export function VersionRow({ entry, labels, branches, newest, compared, onCompar
               Compare
             </Button>
           )}
-          <Button variant="outline" size="sm" onClick={() => onAsk({ what: "verify", version })} title="Build it again in an empty store, and compare every digest">
+          <Button variant="outline" size="sm" onClick={() => onAsk({ what: "verify", version })} refused={refused} title="Build it again in an empty store, and compare every digest">
             <ShieldCheck /> Verify
           </Button>
-          <Button variant="outline" size="sm" onClick={() => onAsk({ what: "restore", version })} title="As an image with the same digest, a ComfyUI folder, or a Nix project">
+          <Button variant="outline" size="sm" onClick={() => onAsk({ what: "restore", version })} refused={refused} title="As an image with the same digest, a ComfyUI folder, or a Nix project">
             <RotateCcw /> Restore
           </Button>
           <DropdownMenu>
@@ -64,13 +66,13 @@ export function VersionRow({ entry, labels, branches, newest, compared, onCompar
               </Button>
             </DropdownMenuTrigger>
             <DropdownMenuContent align="end">
-              <DropdownMenuItem onSelect={() => onAsk({ what: "tag", version })}>
+              <DropdownMenuItem refused={refused} onSelect={() => onAsk({ what: "tag", version })}>
                 <Tag /> Tags…
               </DropdownMenuItem>
-              <DropdownMenuItem onSelect={() => onAsk({ what: "branch", version })}>
+              <DropdownMenuItem refused={refused} onSelect={() => onAsk({ what: "branch", version })}>
                 <GitBranch /> Branch…
               </DropdownMenuItem>
-              <DropdownMenuItem disabled={newest} onSelect={() => onAsk({ what: "revert", version })}>
+              <DropdownMenuItem disabled={newest} refused={refused} onSelect={() => onAsk({ what: "revert", version })}>
                 <History /> Revert to it…
               </DropdownMenuItem>
             </DropdownMenuContent>
@@ -95,6 +97,7 @@ export function VersionRow({ entry, labels, branches, newest, compared, onCompar
 /** A version of another workflow, or one that a merge brought in. */
 export function OtherRow({ entry, onMerge }: { entry: HistoryEntry; onMerge: ((other: string) => void) | null }) {
   const { name, version } = entry;
+  const refused = useRefusal("build");
   const label = name === null ? entry.commit.slice(0, 12) : `${name}@${version}`;
   return (
     <div className="flex min-h-12 min-w-0 flex-wrap items-center gap-x-2 gap-y-0.5 px-3 py-1 text-[0.86rem] text-muted-foreground">
@@ -111,7 +114,7 @@ export function OtherRow({ entry, onMerge }: { entry: HistoryEntry; onMerge: ((o
         {formatAgo(entry.created_at)}
       </time>
       {onMerge !== null && (
-        <Button variant="ghost" size="sm" onClick={() => onMerge(label)} aria-label={`Merge ${label}`}>
+        <Button variant="ghost" size="sm" onClick={() => onMerge(label)} refused={refused} aria-label={`Merge ${label}`}>
           <GitMerge /> Merge…
         </Button>
       )}

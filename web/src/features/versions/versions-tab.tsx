@@ -4,6 +4,7 @@ import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { versionsQuery } from "@/api/queries";
 import type { HistoryEntry, LogEntry, WorkflowEntry } from "@/api/schema";
+import { useRefusal } from "@/api/session";
 import { historyQuery } from "@/api/version-queries";
 import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
@@ -31,6 +32,7 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
   const [asked, setAsked] = useState<Asked | null>(null);
   const [shown, setShown] = useState(STEP);
   const pair = parsePair(id);
+  const refused = useRefusal("build");
   const entries = useMemo(() => listEntries(versions ?? [], history.data?.entries), [versions, history.data]);
   const { rows, width } = useMemo(() => layLanes(entries, entries.find((one) => one.newest_of.includes(name))?.commit ?? null), [entries, name]);
   const numbered = useMemo(() => new Map((versions ?? []).map((one) => [one.commit, one])), [versions]);
@@ -61,7 +63,7 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
   return (
     <div className="mx-auto w-full max-w-6xl space-y-3 p-4 md:p-6">
       <div className="flex justify-end">
-        <Button variant="outline" size="sm" onClick={() => setAsked({ what: "merge", other: "" })}>
+        <Button variant="outline" size="sm" onClick={() => setAsked({ what: "merge", other: "" })} refused={refused}>
           <GitMerge /> Merge…
         </Button>
       </div>

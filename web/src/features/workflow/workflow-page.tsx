@@ -3,7 +3,7 @@ import { ChevronRight, Hammer, TriangleAlert } from "lucide-react";
 import { lazy, type ReactNode, Suspense } from "react";
 import { Link, useLocation } from "wouter";
 import { operationsQuery, useStartOperation, workflowQuery } from "@/api/queries";
-import { NEEDS_BUILD, useMay } from "@/api/session";
+import { useRefusal } from "@/api/session";
 import type { WorkflowEntry } from "@/api/schema";
 import { WorkflowState } from "@/components/state-badge";
 import { LoadError, Loading } from "@/components/states";
@@ -72,7 +72,7 @@ export default function WorkflowPage({ name, tab: given, id }: Props) {
 function Header({ workflow }: { workflow: WorkflowEntry }) {
   const [, navigate] = useLocation();
   const start = useStartOperation();
-  const mayBuild = useMay("build");
+  const refused = useRefusal("build");
   const { data: operations = [] } = useQuery(operationsQuery(workflow.name));
   const building = operations.find((one) => one.kind === "build" && (one.state === "running" || one.state === "waiting"));
   const build = async () => {
@@ -101,7 +101,7 @@ function Header({ workflow }: { workflow: WorkflowEntry }) {
           <Link href={`/workflows/${workflow.name}/builds/${building.id}`}>Show the build</Link>
         </Button>
       ) : (
-        <Button onClick={() => void build()} disabled={start.isPending || !mayBuild} title={mayBuild ? undefined : NEEDS_BUILD}>
+        <Button onClick={() => void build()} disabled={start.isPending} refused={refused}>
           <Hammer /> {workflow.versions === 0 ? "Build" : "Build again"}
         </Button>
       )}

@@ -4,7 +4,7 @@ import { useCallback, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { problemOf } from "@/api/client";
 import { useAddWorkflow, workflowsQuery } from "@/api/queries";
-import { NEEDS_BUILD, useMay } from "@/api/session";
+import { useRefusal } from "@/api/session";
 import { DropZone } from "@/components/drop-zone";
 import { ProblemView } from "@/components/problem-view";
 import { EmptyState, LoadError, Loading } from "@/components/states";
@@ -19,7 +19,7 @@ export function WorkflowsPage() {
   const [, navigate] = useLocation();
   const { data, error, refetch, isPending } = useQuery(workflowsQuery);
   const add = useAddWorkflow();
-  const mayBuild = useMay("build");
+  const refused = useRefusal("build");
   const picker = useRef<HTMLInputElement>(null);
   const [search, setSearch] = useState("");
   const [sort, setSort] = useState<Sort>({ by: "changed_at", descending: true });
@@ -39,7 +39,7 @@ export function WorkflowsPage() {
   const openFiles = () => picker.current?.click();
 
   return (
-    <DropZone onFiles={addFiles}>
+    <DropZone onFiles={addFiles} refused={refused}>
       <div className="mx-auto w-full max-w-6xl space-y-4 p-4 md:p-6">
         <div className="flex flex-wrap items-center gap-2">
           <h1 className="text-lg font-semibold">Workflows</h1>
@@ -49,7 +49,7 @@ export function WorkflowsPage() {
             <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" />
             <Input type="search" aria-label="Search workflows" placeholder="Search" className="pl-8" value={search} onChange={(e) => setSearch(e.target.value)} />
           </div>
-          <Button onClick={openFiles} disabled={add.isPending || !mayBuild} title={mayBuild ? undefined : NEEDS_BUILD}>
+          <Button onClick={openFiles} disabled={add.isPending} refused={refused}>
             <FileUp /> Add workflow
           </Button>
           <input
@@ -84,10 +84,10 @@ export function WorkflowsPage() {
             title="No workflows yet"
             action={
               <>
-                <Button onClick={() => void addFiles(["example"])} disabled={add.isPending || !mayBuild}>
+                <Button onClick={() => void addFiles(["example"])} disabled={add.isPending} refused={refused}>
                   <Sparkles /> Start with the example
                 </Button>
-                <Button variant="outline" onClick={openFiles}>
+                <Button variant="outline" onClick={openFiles} refused={refused}>
                   <FileUp /> Choose a file
                 </Button>
               </>
@@ -106,7 +106,7 @@ export function WorkflowsPage() {
         ) : (
           <WorkflowTable workflows={shown} sort={sort} onSort={setSort} />
         )}
-        {data !== undefined && data.length > 0 && (
+        {data !== undefined && data.length > 0 && refused === undefined && (
           <p className="text-[0.84rem] text-muted-foreground">
             Drop a file anywhere here to add it: JSON, or a picture or video that ComfyUI made.{" "}
             <button type="button" className="text-info underline-offset-4 hover:underline" onClick={() => void addFiles(["example"])}>
