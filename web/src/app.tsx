@@ -1,4 +1,4 @@
-import { KeyRound } from "lucide-react";
+import { Compass } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { Link, Route, Switch } from "wouter";
 import { Shell } from "@/components/shell";
@@ -28,8 +28,8 @@ export function App() {
           </Route>
           <Route>
             <div className="mx-auto w-full max-w-3xl p-6">
-              <EmptyState icon={KeyRound} title="There is nothing here" action={<Button asChild variant="outline"><Link href="/">All workflows</Link></Button>}>
-                The address leads nowhere.
+              <EmptyState icon={Compass} title="There is no such page" action={<Button asChild variant="outline"><Link href="/">All workflows</Link></Button>}>
+                The address may be mistyped, or of another version of pycomfy.
               </EmptyState>
             </div>
           </Route>

@@ -1,4 +1,5 @@
 import { Wrench } from "lucide-react";
+import { FixLine } from "@/components/fix-line";
 import { Button } from "@/components/ui/button";
 import { describeFix, type Fix, type ProblemLike } from "@/lib/fixes";
 
@@ -18,13 +19,15 @@ export function ProblemView({ problem, act }: { problem: ProblemLike; act?: (fix
               const run = act?.(fix) ?? null;
               return (
                 <li key={number} className="flex min-w-0 items-start gap-1.5 text-[0.86rem]">
-                  <Wrench className="mt-[3px] size-3.5 shrink-0 text-muted-foreground" aria-label="fix" />
                   {run === null ? (
-                    <span className="min-w-0 break-words">{describeFix(fix)}</span>
+                    <FixLine fix={fix} />
                   ) : (
-                    <Button variant="outline" size="sm" onClick={run} className="h-auto min-h-7 py-0.5 text-left whitespace-normal">
-                      {describeFix(fix)}
-                    </Button>
+                    <>
+                      <Wrench className="mt-2 size-3.5 shrink-0 text-muted-foreground" aria-label="fix" />
+                      <Button variant="outline" size="sm" onClick={run} className="h-auto min-h-7 py-0.5 text-left whitespace-normal">
+                        {describeFix(fix)}
+                      </Button>
+                    </>
                   )}
                 </li>
               );

@@ -8,7 +8,7 @@ export function Section({ title, count, note, actions, children }: Props) {
   return (
     <section aria-labelledby={id} className="space-y-2">
       <div className="flex min-h-8 flex-wrap items-center gap-x-2 gap-y-1">
-        <h2 id={id} className="font-medium">
+        <h2 id={id} className="text-[0.95rem] font-semibold">
           {title}
         </h2>
         {count !== undefined && <span className="text-muted-foreground tabular-nums">{count}</span>}

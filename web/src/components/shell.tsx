@@ -15,7 +15,8 @@ import {
   DropdownMenuTrigger,
 } from "@/components/ui/dropdown-menu";
 import { OperationState } from "@/components/state-badge";
-import { count } from "@/lib/format";
+import { count, formatAgo } from "@/lib/format";
+import { titleOf } from "@/lib/operations";
 import { type Theme, useTheme } from "@/lib/theme";
 
 /** The bar at the top, with what opens the `commands`, and the page below it. */
@@ -72,8 +73,11 @@ function Operations() {
           <DropdownMenuItem key={one.id} asChild>
             <Link href={`/workflows/${one.workflow}/builds/${one.id}`}>
               <span className="min-w-0 flex-1 truncate">
-                {one.kind} <span className="text-muted-foreground">{one.workflow}</span>
+                {titleOf(one.kind)} <span className="text-muted-foreground">{one.workflow}</span>
               </span>
+              <time className="shrink-0 text-[0.8rem] text-muted-foreground" dateTime={one.created_at}>
+                {formatAgo(one.created_at)}
+              </time>
               <OperationState state={one.state} />
             </Link>
           </DropdownMenuItem>
@@ -95,8 +99,8 @@ function UserMenu() {
         </Button>
       </DropdownMenuTrigger>
       <DropdownMenuContent align="end">
-        <DropdownMenuLabel>
-          {data.name} may {data.role}
+        <DropdownMenuLabel className="max-w-64 break-words">
+          {data.name}, role “{data.role}”
         </DropdownMenuLabel>
         {data.sign_in_with === "key" && <DropdownMenuItem onSelect={() => void signOut()}>Sign out</DropdownMenuItem>}
       </DropdownMenuContent>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandOf, describeFix, requestOf } from "./fixes";
+import { commandOf, describeFix, readFixes, requestOf } from "./fixes";
 
 describe("a fix", () => {
   it("that prefers a pack becomes a lock with that pack", () => {
@@ -23,6 +23,15 @@ describe("a fix", () => {
 it("a fix of switches and numbers is a command to copy; one that needs something from a person is not", () => {
   expect(commandOf({ action: "gc", arguments: { loaded: true, older_than: 30 } })).toBe("pycomfy gc --loaded --older-than 30");
   expect(commandOf({ action: "archive verify", arguments: { repair: true } })).toBe("pycomfy archive verify --repair");
-  const others = [{ advice: "start it" }, { action: "retry", arguments: {} }, { action: "pull", arguments: { remote: { placeholder: "REMOTE" } } }, { action: "models add", arguments: { place: "x; rm -rf" } }, { action: "gc; rm", arguments: {} }, { action: "archive pull" }, { action: "build", arguments: { sandbox: false } }];
+  expect(commandOf({ action: "show", arguments: { reference: "hello@3" } })).toBe("pycomfy show hello@3");
+  expect(commandOf({ action: "rm", arguments: { name: "a b", force: true } })).toBe("pycomfy rm 'a b' --force");
+  const others = [{ action: "show" }, { action: "show", arguments: { reference: "--x" } }, { advice: "start it" }, { action: "retry", arguments: {} }, { action: "pull", arguments: { remote: { placeholder: "REMOTE" } } }, { action: "models add", arguments: { place: "x; rm -rf" } }, { action: "gc; rm", arguments: {} }, { action: "archive pull" }, { action: "build", arguments: { sandbox: false } }];
   expect(others.map(commandOf)).toEqual(others.map(() => null));
+});
+
+it("fixes in a text are read; what is no command stays as it is", () => {
+  expect(readFixes("gc keep=1 (the layers of older versions); or gc loaded=True").map(commandOf)).toEqual(["pycomfy gc --keep 1", "pycomfy gc --loaded"]);
+  expect(readFixes("gc keep=1 (the layers of older versions)")[0]?.note).toBe("the layers of older versions");
+  expect(readFixes("lock workflow=/data/x")).toEqual([{ action: "lock", arguments: { workflow: "/data/x" }, note: "" }]);
+  expect(readFixes("see Nix's message above")).toEqual([{ advice: "see Nix's message above" }]);
 });

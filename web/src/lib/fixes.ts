@@ -1,4 +1,5 @@
 import type { OperationRequest } from "@/api/queries";
+import { shellLine } from "./shell";
 
 type Argument = string | number | boolean | { placeholder: string } | Argument[];
 
@@ -22,16 +23,44 @@ export function describeFix(fix: Fix): string {
 }
 
 /** Commands that need no more than their options. */
-const COMPLETE = new Set(["archive fill", "archive status", "archive verify", "catalog update", "doctor", "gc", "models status", "models verify", "reindex"]);
+const COMPLETE = new Set(["archive fill", "archive status", "archive verify", "catalog update", "doctor", "gc", "log", "models status", "models verify", "reindex"]);
 
-/** The command line of a fix that needs nothing from a person, but switches and numbers; null for any other. */
+/** The argument of a command that is no option. */
+const POSITIONAL: Record<string, string> = { build: "workflow", lock: "workflow", rm: "name", run: "name", show: "reference", restore: "reference", verify: "name" };
+
+/** The command line of a fix that needs nothing from a person; null for any other. */
 export function commandOf(fix: Fix): string | null {
-  if (fix.action === undefined || !COMPLETE.has(fix.action)) return null;
-  const options = Object.entries(fix.arguments ?? {}).map(([name, value]) => {
-    const option = `--${name.replaceAll("_", "-")}`;
-    return value === true ? option : typeof value === "number" ? `${option} ${value}` : null;
+  const { action = "", arguments: given = {} } = fix;
+  const positional = POSITIONAL[action];
+  const subject = positional === undefined ? undefined : given[positional];
+  const isKnown = positional === undefined ? COMPLETE.has(action) : typeof subject === "string" && !subject.startsWith("-");
+  if (!isKnown) return null;
+  const options = Object.entries(given)
+    .filter(([name]) => name !== positional)
+    .map(([name, value]) => {
+      const option = `--${name.replaceAll("_", "-")}`;
+      return value === true ? option : typeof value === "number" ? `${option} ${value}` : null;
+    });
+  if (options.includes(null)) return null;
+  return ["pycomfy", action, ...(typeof subject === "string" ? [shellLine([subject])] : []), ...options].join(" ");
+}
+
+const FIX_TEXT = /^([a-z][a-z -]*?)((?: [a-z_]+=\S+)*)(?: \((.*)\))?$/;
+
+/** The fixes of a text such as `gc keep=1 (the layers of older versions); or gc`, as the server writes them. What is no
+ * command is advice. */
+export function readFixes(text: string): Fix[] {
+  return text.split("; or ").map((one) => {
+    const [, action, pairs = "", note = ""] = FIX_TEXT.exec(one) ?? [];
+    const given = Object.fromEntries(pairs.split(" ").flatMap((pair) => (pair === "" ? [] : [[pair.slice(0, pair.indexOf("=")), readValue(pair.slice(pair.indexOf("=") + 1))]])));
+    const fix: Fix = { action: action ?? "", arguments: given, note };
+    return commandOf(fix) === null ? { advice: one } : fix;
   });
-  return options.includes(null) ? null : ["pycomfy", fix.action, ...options].join(" ");
+}
+
+function readValue(text: string): Argument {
+  if (text === "True") return true;
+  return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
 function texts(value: Argument | undefined): string[] | null {

@@ -6,18 +6,21 @@ import { cn } from "@/lib/cn";
 type Props = { title: string; description: ReactNode; onClose: () => void; children: ReactNode };
 
 /** A dialog above the page; `description` says in one line what it is about. It is the browser's own: radix's puts a
- * style element into the page, which its policy forbids. */
+ * style element into the page, which its policy forbids. What has `data-first` gets the focus. */
 export function Dialog({ title, description, onClose, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // The browser takes what comes first, which is the button that closes it.
+    (dialog?.querySelector<HTMLElement>("[data-first]") ?? dialog)?.focus();
     return () => dialog?.close();
   }, []);
   return (
     <dialog
       ref={element}
+      tabIndex={-1}
       data-slot="dialog-content"
       aria-labelledby={`${id}-title`}
       aria-describedby={`${id}-description`}
@@ -26,7 +29,7 @@ export function Dialog({ title, description, onClose, children }: Props) {
         onClose();
       }}
       onClick={(e) => e.target === element.current && onClose()}
-      className="fixed inset-0 m-auto max-h-[calc(100dvh-1rem)] w-[calc(100vw-1rem)] max-w-xl overflow-hidden rounded-lg border bg-popover p-0 text-foreground shadow-xl backdrop:bg-black/45 open:flex open:flex-col"
+      className="fixed inset-0 m-auto max-h-[calc(100dvh-1rem)] w-[calc(100vw-1rem)] max-w-xl overflow-hidden rounded-lg border bg-popover p-0 text-foreground shadow-xl outline-none backdrop:bg-black/45 open:flex open:flex-col"
     >
       <header className="flex items-start gap-3 border-b px-4 py-3">
         <div className="min-w-0 flex-1">

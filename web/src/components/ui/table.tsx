@@ -1,9 +1,19 @@
-import type { ComponentProps } from "react";
+import { type ComponentProps, useEffect, useRef, useState } from "react";
 import { cn } from "@/lib/cn";
 
+/** A table; where it is wider than its place, the keyboard can scroll it. */
 export function Table({ className, ...props }: ComponentProps<"table">) {
+  const place = useRef<HTMLDivElement>(null);
+  const [wide, setWide] = useState(false);
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const watch = new ResizeObserver(() => setWide(element.scrollWidth > element.clientWidth));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
   return (
-    <div data-slot="table-container" className="relative w-full overflow-x-auto rounded-lg border bg-card">
+    <div ref={place} data-slot="table-container" tabIndex={wide ? 0 : undefined} className="relative w-full overflow-x-auto rounded-lg border bg-card outline-none focus-visible:ring-2 focus-visible:ring-ring">
       <table data-slot="table" className={cn("w-full caption-bottom text-[0.87rem]", className)} {...props} />
     </div>
   );

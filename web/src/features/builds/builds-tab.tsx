@@ -7,17 +7,9 @@ import { OperationState } from "@/components/state-badge";
 import { EmptyState, LoadError, Loading } from "@/components/states";
 import { cn } from "@/lib/cn";
 import { formatAgo, formatDuration, formatTime } from "@/lib/format";
+import { titleOf } from "@/lib/operations";
 import { ImageLayers } from "./image-layers";
 import { OperationView } from "./operation-view";
-
-export const KINDS: Record<string, string> = {
-  build: "Build",
-  lock: "Lock",
-  verify: "Verify",
-  restore: "Restore",
-  "models-pull": "Fetch models",
-  run: "Run",
-};
 
 /** What was done with a workflow: each operation with its steps and its log; and the image that came of it. */
 export default function BuildsTab({ workflow, id }: { workflow: WorkflowEntry; id: string | undefined }) {
@@ -77,7 +69,7 @@ function OperationLink({ operation, active }: { operation: OperationEntry; activ
       )}
     >
       <span className="flex items-center justify-between gap-2">
-        <span className="truncate font-medium">{KINDS[operation.kind] ?? operation.kind}</span>
+        <span className="truncate font-medium">{titleOf(operation.kind)}</span>
         <OperationState state={operation.state} />
       </span>
       <span className="mt-0.5 block truncate text-[0.8rem] text-muted-foreground" title={formatTime(operation.created_at)}>

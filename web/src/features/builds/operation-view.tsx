@@ -13,9 +13,9 @@ import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { type Fix, type ProblemLike, requestOf } from "@/lib/fixes";
 import { formatTime } from "@/lib/format";
+import { titleOf } from "@/lib/operations";
 import { refusalOf, roleOf } from "@/lib/roles";
 import { shellLine } from "@/lib/shell";
-import { KINDS } from "./builds-tab";
 import { Log } from "./log";
 import { answer, splitQuestions } from "./questions";
 import { QuestionsForm } from "./questions-form";
@@ -47,9 +47,9 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
   const cannotStart = session === undefined ? undefined : refusalOf(session.role, roleOf(operation.kind));
   const cannotCancel = session === undefined ? undefined : refusalOf(session.role, isOwn ? "run" : "build");
   return (
-    <section aria-label={KINDS[operation.kind] ?? operation.kind} className="space-y-4">
+    <section aria-label={titleOf(operation.kind)} className="space-y-4">
       <div className="flex flex-wrap items-center gap-2">
-        <h2 className="text-base font-semibold">{KINDS[operation.kind] ?? operation.kind}</h2>
+        <h2 className="text-base font-semibold">{titleOf(operation.kind)}</h2>
         <OperationState state={operation.state} />
         <time className="text-[0.84rem] text-muted-foreground" dateTime={operation.created_at}>
           {formatTime(operation.created_at)}

@@ -53,6 +53,13 @@ export function NodeTable({ canvas, graph, found, onOpen }: Props) {
               </TableCell>
             </TableRow>
           ))}
+          {nodes.length === 0 && (
+            <TableRow>
+              <TableCell colSpan={6} className="py-6 text-center text-muted-foreground">
+                No node has that in its title, type or values.
+              </TableCell>
+            </TableRow>
+          )}
         </TableBody>
       </Table>
       {nodes.length > MAX_ROWS && (

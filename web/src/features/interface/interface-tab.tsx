@@ -66,6 +66,10 @@ function Interface({ name, version }: { name: string; version: number }) {
               <TableRow key={one.name}>
                 <TableCell>
                   <code className="text-[0.84rem]">{one.name}</code>
+                  <p className="text-[0.82rem] break-words text-muted-foreground sm:hidden">
+                    {JSON.stringify(one.default ?? null)}
+                    {bounds(one) !== "–" && `, ${bounds(one)}`}
+                  </p>
                   {one.description !== "" && <p className="text-[0.82rem] text-muted-foreground">{one.description}</p>}
                 </TableCell>
                 <TableCell>
@@ -80,15 +84,28 @@ function Interface({ name, version }: { name: string; version: number }) {
         </Table>
       </Section>
       <Section title="Outputs" count={outputs.length}>
-        <ul className="flex flex-wrap gap-1.5">
-          {outputs.map((one) => (
-            <li key={one.name}>
-              <Badge variant="outline">
-                <code className="text-foreground">{one.name}</code> {one.kind}
-              </Badge>
-            </li>
-          ))}
-        </ul>
+        <Table>
+          <TableHeader>
+            <TableRow>
+              <TableHead>Name</TableHead>
+              <TableHead>Type</TableHead>
+              <TableHead className="text-right">Node</TableHead>
+            </TableRow>
+          </TableHeader>
+          <TableBody>
+            {outputs.map((one) => (
+              <TableRow key={one.name}>
+                <TableCell>
+                  <code className="text-[0.84rem]">{one.name}</code>
+                </TableCell>
+                <TableCell>
+                  <Badge variant="outline">{one.kind}</Badge>
+                </TableCell>
+                <TableCell className="text-right text-muted-foreground">{one.node}</TableCell>
+              </TableRow>
+            ))}
+          </TableBody>
+        </Table>
       </Section>
       <Examples name={name} version={version} />
     </div>

@@ -1,5 +1,6 @@
 import { Download } from "lucide-react";
 import type { NeededModel } from "@/api/schema";
+import { FixText } from "@/components/fix-line";
 import { Section } from "@/components/section";
 import { Badge, type BadgeVariant } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
@@ -13,7 +14,7 @@ const STATES: Record<NeededModel["state"], [BadgeVariant, string]> = {
 };
 
 /** The models of a workflow; they stay outside the image. `pull` fetches those that are missing. */
-export function ModelTable({ models, pull, refused }: { models: NeededModel[]; pull: (() => void) | null; refused: string | undefined }) {
+export function ModelTable({ models, pull, refused, locked }: { models: NeededModel[]; pull: (() => void) | null; refused: string | undefined; locked: boolean }) {
   if (models.length === 0) {
     return (
       <Section title="Models">
@@ -42,24 +43,27 @@ export function ModelTable({ models, pull, refused }: { models: NeededModel[]; p
           <TableRow>
             <TableHead>Model</TableHead>
             <TableHead>State</TableHead>
-            <TableHead className="text-right">Size</TableHead>
-            <TableHead className="hidden md:table-cell">What to do</TableHead>
+            <TableHead className={locked ? "text-right" : "hidden"}>Size</TableHead>
+            {locked && <TableHead className="hidden md:table-cell">What to do</TableHead>}
           </TableRow>
         </TableHeader>
         <TableBody>
           {models.map((one) => (
             <TableRow key={`${one.folder}/${one.name}`}>
-              <TableCell className="max-w-80 break-words">
+              <TableCell className="max-w-80 [overflow-wrap:anywhere]">
                 {one.folder !== null && <span className="text-muted-foreground">{one.folder}/</span>}
                 {one.name} {one.pickle && <Badge variant="warning" title="it can run code when it is loaded">pickle</Badge>}
               </TableCell>
               <TableCell>
                 <Badge variant={STATES[one.state][0]}>{STATES[one.state][1]}</Badge>
               </TableCell>
-              <TableCell className="text-right whitespace-nowrap tabular-nums">{one.size == null ? "–" : formatSize(one.size)}</TableCell>
-              <TableCell className="hidden max-w-96 text-[0.84rem] break-words text-muted-foreground md:table-cell">
-                {one.why === "" ? "–" : `${one.why}${one.fix === "" ? "" : `: ${one.fix}`}`}
-              </TableCell>
+              <TableCell className={locked ? "text-right whitespace-nowrap tabular-nums" : "hidden"}>{one.size == null ? "–" : formatSize(one.size)}</TableCell>
+              {locked && (
+                <TableCell className="hidden max-w-96 text-[0.84rem] break-words text-muted-foreground md:table-cell">
+                  {one.why === "" ? "–" : one.why}
+                  {one.fix !== "" && <FixText text={one.fix} />}
+                </TableCell>
+              )}
             </TableRow>
           ))}
         </TableBody>

@@ -60,14 +60,17 @@ export default function NeedsTab({ name }: { name: string }) {
           </p>
         </EmptyState>
       )}
-      <ModelTable models={needs.models} pull={isLocked ? () => void run("models-pull") : null} refused={refused} />
+      <ModelTable models={needs.models} pull={isLocked ? () => void run("models-pull") : null} refused={refused} locked={isLocked} />
       {needs.files.length > 0 && (
         <Section title="Input files" count={needs.files.length}>
-          <ul className="flex flex-wrap gap-1.5">
+          <ul className="flex min-w-0 flex-wrap gap-1.5 [&>li]:max-w-full">
             {needs.files.map((file) => (
               <li key={`${file.node}-${file.input}`}>
-                <Badge variant="outline">
-                  <span className="text-foreground">{file.name}</span> node {file.node}
+                <Badge variant="outline" className="max-w-full">
+                  <span className="truncate text-foreground" title={file.name}>
+                    {file.name}
+                  </span>{" "}
+                  node {file.node}
                 </Badge>
               </li>
             ))}
@@ -77,10 +80,12 @@ export default function NeedsTab({ name }: { name: string }) {
       {isLocked && <Packages packages={needs.packages ?? {}} />}
       {!isLocked && needs.types.length > 0 && (
         <Section title="Node types" count={needs.types.length}>
-          <ul className="flex flex-wrap gap-1">
+          <ul className="flex min-w-0 flex-wrap gap-1 [&>li]:max-w-full">
             {needs.types.map((type) => (
               <li key={type}>
-                <Badge variant="outline" className="font-mono">{type}</Badge>
+                <Badge variant="outline" className="max-w-full font-mono" title={type}>
+                  <span className="truncate">{type}</span>
+                </Badge>
               </li>
             ))}
           </ul>
@@ -169,7 +174,9 @@ function Packages({ packages }: { packages: NonNullable<NeedsResult["packages"]>
       <ul className="grid grid-cols-1 overflow-hidden rounded-lg border bg-card sm:grid-cols-2 lg:grid-cols-3">
         {shown.map((one) => (
           <li key={one.name} className="-mr-px -mb-px flex min-w-0 items-baseline gap-2 border-r border-b px-3 py-1.5 text-[0.86rem]">
-            <span className="min-w-0 truncate">{one.name}</span>
+            <span className="min-w-0 truncate" title={one.name}>
+              {one.name}
+            </span>
             <span className="shrink-0 text-[0.8rem] text-muted-foreground">{one.version}</span>
             {one.built && <Badge variant="outline">built here</Badge>}
             <span className="ml-auto shrink-0 text-[0.8rem] text-muted-foreground tabular-nums">{formatSize(one.size)}</span>

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { CircleDot, type LucideIcon, Palette, Play, Plus, SquareArrowOutUpRight } from "lucide-react";
+import { CircleDot, type LucideIcon, Palette, Play, Plus, Search, SquareArrowOutUpRight } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import { useLocation } from "wouter";
 import { problemOf } from "@/api/client";
@@ -8,7 +8,7 @@ import { useAddWorkflow, useStartOperation, workflowsQuery } from "@/api/queries
 import { ProblemView } from "@/components/problem-view";
 import { Command, CommandEmpty, CommandGroup, CommandInput, CommandItem, CommandList } from "@/components/ui/command";
 import { useTheme } from "@/lib/theme";
-import { type Deed, type Entry, listEntries, workflowOf } from "./entries";
+import { type Deed, type Entry, listEntries, scoreOf, workflowOf } from "./entries";
 
 /** Finds pages, workflows and what can be done, by typing. It is the browser's own dialog, as `Dialog` is. */
 export default function CommandPalette({ onClose }: { onClose: () => void }) {
@@ -56,10 +56,18 @@ export default function CommandPalette({ onClose }: { onClose: () => void }) {
       onClick={(e) => e.target === element.current && onClose()}
       className="fixed inset-x-0 top-[12dvh] m-auto mt-0 w-[calc(100vw-1rem)] max-w-xl overflow-hidden rounded-lg border bg-popover p-0 text-foreground shadow-xl backdrop:bg-black/45 open:flex open:flex-col"
     >
-      <Command label="Commands" loop>
-        <CommandInput placeholder="Page, workflow or command" />
+      <Command label="Commands" loop filter={(_, search, keywords = []) => scoreOf(keywords[0] ?? "", keywords.slice(1), search)}>
+        <div className="relative border-b">
+          <Search className="pointer-events-none absolute top-3.5 left-3.5 size-4 text-muted-foreground" aria-hidden />
+          <CommandInput className="border-b-0 pl-10" placeholder="Page, workflow or command" />
+        </div>
         <CommandList label="What was found">
-          <CommandEmpty>{isPending ? "Loading" : "Nothing is called that."}</CommandEmpty>
+          <CommandEmpty>
+            {/* A list of options may not be without any. */}
+            <div role="option" aria-selected={false} aria-disabled>
+              {isPending ? "Loading" : "Nothing is called that."}
+            </div>
+          </CommandEmpty>
           {/* All at once, or the first to come would stay the one that Enter does. */}
           {(isPending ? [] : [...groups]).map(([group, entries]) => (
             <CommandGroup key={group} heading={group}>

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { WorkflowEntry } from "@/api/schema";
-import { listEntries, MAX_WORKFLOWS, workflowOf } from "./entries";
+import { listEntries, MAX_WORKFLOWS, scoreOf, workflowOf } from "./entries";
 
 const workflow = (name: string, version: number | null = null): WorkflowEntry => ({
   ...{ schema_version: 1, name, state: "new", versions: version ?? 0, version, changed_at: "", built_at: null, size: null },
@@ -29,4 +29,17 @@ it("ids differ, and of thousands of workflows the newest are offered", () => {
 
 it("an address says which workflow it is about", () => {
   expect([workflowOf("/workflows/a%2Bb/run"), workflowOf("/system"), workflowOf("/")]).toEqual(["a+b", null, null]);
+});
+
+it("whoever may not build is offered no build", () => {
+  const ids = (role: "view" | "run") => listEntries([workflow("hello", 3)], "hello", role).map((one) => one.id);
+  expect(ids("run")).toContain("do run");
+  expect(ids("run").filter((id) => ["do build", "do lock", "example"].includes(id))).toEqual([]);
+  expect(ids("view")).not.toContain("do run");
+});
+
+it("what is typed finds titles before other words, and nothing by letters that lie far apart", () => {
+  const scores = [scoreOf("hello", [], "hel"), scoreOf("my-hello", [], "hel"), scoreOf("othello", [], "hel"), scoreOf("System", ["doctor", "help"], "hel"), scoreOf("System", ["health"], "alth"), scoreOf("Add the example", [], "hel")];
+  expect(scores).toEqual([0.9, 0.8, 0.6, 0.4, 0, 0]);
+  expect([scoreOf("Build hello again", [], "bui hel"), scoreOf("hello", [], "")]).toEqual([0.8, 1]);
 });

@@ -26,6 +26,20 @@ const THEMES: [Theme, string][] = [
   ["system", "Colours as the system"],
 ];
 
+/** How well an entry fits what is typed, from 0 for not at all to 1: its title comes before its other words. */
+export function scoreOf(title: string, words: readonly string[], typed: string): number {
+  const parts = typed.toLowerCase().split(/\s+/).filter((part) => part !== "");
+  const name = title.toLowerCase();
+  const others = words.join(" ").toLowerCase();
+  const scores = parts.map((part) => {
+    if (name === part) return 1;
+    if (name.startsWith(part)) return 0.9;
+    if (name.includes(part)) return /[a-z0-9]/.test(name[name.indexOf(part) - 1] ?? "") ? 0.6 : 0.8;
+    return ` ${others}`.includes(` ${part}`) ? 0.4 : 0;
+  });
+  return scores.length === 0 ? 1 : Math.min(...scores);
+}
+
 /** The workflow that an address is about. */
 export function workflowOf(path: string): string | null {
   const found = /^\/workflows\/([^/]+)/.exec(path)?.[1];

@@ -9,7 +9,7 @@ import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { NativeSelect } from "@/components/ui/input";
 import { OperationView } from "@/features/builds/operation-view";
-import { formatAgo, formatTime } from "@/lib/format";
+import { formatTime } from "@/lib/format";
 import { Field } from "./field";
 import { FileField } from "./file-field";
 import { RunHistory } from "./history";
@@ -115,8 +115,8 @@ function RunForm({ name, newest }: { name: string; newest: number }) {
             {runs.length > 1 && (
               <nav aria-label="Runs" className="mb-3 flex gap-1 overflow-x-auto pb-1">
                 {runs.slice(0, 12).map((one) => (
-                  <Button key={one.id} variant={one.id === shown.id ? "secondary" : "ghost"} size="sm" aria-pressed={one.id === shown.id} title={formatTime(one.created_at)} onClick={() => setChosen(one.id)}>
-                    {formatAgo(one.created_at)} <OperationState state={one.state} />
+                  <Button key={one.id} variant={one.id === shown.id ? "secondary" : "ghost"} size="sm" aria-pressed={one.id === shown.id} title={`${one.command?.[1] ?? name}, ${formatTime(one.created_at)}`} onClick={() => setChosen(one.id)}>
+                    <span className="tabular-nums">{formatTime(one.created_at).slice(-5)}</span> <OperationState state={one.state} />
                   </Button>
                 ))}
               </nav>

@@ -1,4 +1,5 @@
 import type { DiskUsage } from "@/api/schema";
+import { FixText } from "@/components/fix-line";
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from "@/components/ui/table";
 import { count, formatSize } from "@/lib/format";
 
@@ -20,8 +21,15 @@ export function DiskTable({ usage }: { usage: DiskUsage }) {
         <TableBody>
           {uses.map((one) => (
             <TableRow key={`${one.title}-${one.where}`}>
-              <TableCell>{one.title}</TableCell>
-              <TableCell className="w-48 text-right tabular-nums">
+              <TableCell>
+                {one.title}
+                {one.fixes !== undefined && one.fixes !== "" && (
+                  <div className="text-[0.84rem] text-muted-foreground sm:hidden">
+                    <FixText text={one.fixes} />
+                  </div>
+                )}
+              </TableCell>
+              <TableCell className="text-right align-top tabular-nums sm:w-48 sm:align-middle">
                 <span className="flex items-center justify-end gap-2">
                   <span className="hidden h-1.5 flex-1 overflow-hidden rounded-full bg-muted md:block" aria-hidden>
                     <span className="block h-full rounded-full bg-info/50" style={{ width: `${((one.size ?? 0) / largest) * 100}%` }} />
@@ -29,13 +37,13 @@ export function DiskTable({ usage }: { usage: DiskUsage }) {
                   <span className="w-18 shrink-0">{one.size === null ? "unknown" : formatSize(one.size)}</span>
                 </span>
               </TableCell>
-              <TableCell className="hidden text-[0.84rem] text-muted-foreground sm:table-cell">{(one.fixes ?? "") === "" ? "it is needed" : one.fixes}</TableCell>
+              <TableCell className="hidden text-[0.84rem] text-muted-foreground sm:table-cell">{one.fixes === undefined || one.fixes === "" ? "–" : <FixText text={one.fixes} />}</TableCell>
               <TableCell className="hidden max-w-72 text-[0.8rem] break-all text-muted-foreground lg:table-cell">{one.where}</TableCell>
             </TableRow>
           ))}
         </TableBody>
       </Table>
-      <p className="text-[0.88rem]">{formatSize(usage.size)} in all.</p>
+      <p className="text-[0.88rem]">{formatSize(usage.size)} in all. What nothing is named to free is needed.</p>
       {usage.workflows.length > 0 && (
         <ul className="space-y-0.5 text-[0.86rem] text-muted-foreground">
           {usage.workflows.slice(0, 20).map((one) => (

@@ -1,8 +1,8 @@
-import { Check, CircleHelp, CircleSlash, Info, type LucideIcon, TriangleAlert, Wrench, X } from "lucide-react";
+import { Check, CircleHelp, CircleSlash, Info, type LucideIcon, TriangleAlert, X } from "lucide-react";
 import type { DoctorResult } from "@/api/schema";
-import { Copyable } from "@/components/copy-button";
+import { FixLine } from "@/components/fix-line";
 import { cn } from "@/lib/cn";
-import { commandOf, describeFix, type Fix } from "@/lib/fixes";
+import { describeFix } from "@/lib/fixes";
 import { count } from "@/lib/format";
 import { type Finding, type FindingState, sortFindings } from "./findings";
 
@@ -44,7 +44,7 @@ function FindingList({ findings, label }: { findings: Finding[]; label: string }
             <Icon className={cn("mt-0.5 size-4 shrink-0", color)} aria-label={one.state} />
             <div className="min-w-0 flex-1">
               <p className="flex flex-wrap gap-x-3 [overflow-wrap:anywhere]">
-                <span className="w-32 shrink-0 font-medium">{one.subject}</span>
+                <span className="w-full shrink-0 font-medium sm:w-36">{one.subject}</span>
                 <span className="min-w-0 flex-1 basis-60">{one.what}</span>
               </p>
               {one.details !== undefined && one.details !== "" && (
@@ -63,17 +63,5 @@ function FindingList({ findings, label }: { findings: Finding[]; label: string }
         );
       })}
     </ul>
-  );
-}
-
-/** A command to copy, where a fix is one; else its words. */
-function FixLine({ fix }: { fix: Fix }) {
-  const command = commandOf(fix);
-  return (
-    <p className="flex flex-wrap items-center gap-x-1.5 text-[0.84rem] [overflow-wrap:anywhere] text-muted-foreground">
-      <Wrench className="size-3.5 shrink-0" aria-label="fix" />
-      {command === null ? <span className="min-w-0 flex-1">{describeFix(fix)}</span> : <Copyable text={command} label="the command" />}
-      {command !== null && fix.note !== undefined && fix.note !== "" && <span>{fix.note}</span>}
-    </p>
   );
 }

@@ -27,7 +27,7 @@ export function BranchDialog({ name, version, onClose }: { name: string; version
             <label htmlFor={id} className="mb-1 block text-[0.84rem] font-medium">
               Name of the new workflow
             </label>
-            <Input id={id} value={branch} autoFocus spellCheck={false} maxLength={100} onChange={(e) => setBranch(e.target.value)} />
+            <Input id={id} value={branch} data-first spellCheck={false} maxLength={100} onChange={(e) => setBranch(e.target.value)} />
           </div>
           <ul className="list-disc space-y-1 pl-5 text-[0.88rem] [overflow-wrap:anywhere]">
             <li>

@@ -49,7 +49,7 @@ export function TagDialog({ name, version, entries, onClose }: Props) {
             <label htmlFor={id} className="mb-1 block text-[0.84rem] font-medium">
               New tag
             </label>
-            <Input id={id} value={tag} autoFocus spellCheck={false} maxLength={100} onChange={(e) => setTag(e.target.value)} />
+            <Input id={id} value={tag} data-first spellCheck={false} maxLength={100} onChange={(e) => setTag(e.target.value)} />
           </div>
           <p className="min-h-6 text-[0.88rem]" aria-live="polite">
             {tag !== "" && (holder === own && own !== undefined && tags.includes(tag) ? "It has this tag already." : moves ? `${name}@${tag} is version ${holder.version} now: the tag is moved to version ${version}.` : `From then on, ${name}@${tag} is version ${version}.`)}

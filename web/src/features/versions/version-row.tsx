@@ -35,7 +35,7 @@ export function VersionRow({ entry, labels, branches, newest, compared, onCompar
         <span className="w-10 text-base font-semibold tabular-nums">v{version}</span>
         <div className="min-w-0 flex-1 basis-56">
           <p className="flex min-w-0 flex-wrap items-center gap-x-2 gap-y-0.5">
-            <span className="min-w-0 truncate">{entry.message || "no message"}</span>
+            <span className="line-clamp-2 min-w-0 break-words">{entry.message || "no message"}</span>
             <Labels tags={labels} branches={branches} />
           </p>
           <p className="flex flex-wrap items-center gap-x-2 text-[0.82rem] text-muted-foreground">

@@ -62,7 +62,10 @@ export default function VersionsTab({ workflow, id }: { workflow: WorkflowEntry;
   const open = pair === null ? -1 : entries.findIndex((one) => numbered.get(one.commit)?.version === pair[1]);
   return (
     <div className="mx-auto w-full max-w-6xl space-y-3 p-4 md:p-6">
-      <div className="flex justify-end">
+      <div className="flex items-center gap-2">
+        <h2 className="text-[0.95rem] font-semibold">Versions</h2>
+        <span className="text-muted-foreground tabular-nums">{versions.length}</span>
+        <div className="flex-1" />
         <Button variant="outline" size="sm" onClick={() => setAsked({ what: "merge", other: "" })} refused={refused}>
           <GitMerge /> Merge…
         </Button>

@@ -1,12 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { ChevronRight, Hammer, TriangleAlert } from "lucide-react";
+import { ChevronRight, FileQuestion, Hammer, TriangleAlert } from "lucide-react";
 import { lazy, type ReactNode, Suspense } from "react";
 import { Link, useLocation } from "wouter";
+import { problemOf } from "@/api/client";
 import { operationsQuery, useStartOperation, workflowQuery } from "@/api/queries";
 import { useRefusal } from "@/api/session";
 import type { WorkflowEntry } from "@/api/schema";
 import { WorkflowState } from "@/components/state-badge";
-import { LoadError, Loading } from "@/components/states";
+import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
 import { useDrafts } from "@/features/graph/drafts";
@@ -39,7 +40,21 @@ export default function WorkflowPage({ name, tab: given, id }: Props) {
   if (error !== null) {
     return (
       <div className="mx-auto w-full max-w-3xl p-6">
-        <LoadError error={error} retry={refetch} />
+        {problemOf(error).status === 404 ? (
+          <EmptyState
+            icon={FileQuestion}
+            title={`There is no workflow “${name}”`}
+            action={
+              <Button asChild variant="outline">
+                <Link href="/">All workflows</Link>
+              </Button>
+            }
+          >
+            It may have been removed or renamed.
+          </EmptyState>
+        ) : (
+          <LoadError error={error} retry={refetch} />
+        )}
       </div>
     );
   }
