@@ -14,6 +14,10 @@ def merge(
     reference: Annotated[str, typer.Argument(metavar="REF", help="The version with the changes: hello-fast@3 …")],
     ours: Annotated[bool, typer.Option("--ours", help="Where both sides changed the same, NAME counts.")] = False,
     theirs: Annotated[bool, typer.Option("--theirs", help="Where both sides changed the same, REF counts.")] = False,
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--node", metavar="ID=SIDE", help="Which side counts for a node: 2=theirs. Can be given again."),
+    ] = None,
     dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the new version as JSON.")] = False,
 ) -> None:
@@ -22,15 +26,18 @@ def merge(
     What REF changed since the two parted is added to NAME. Conflicts are listed by node, and leave NAME as it is. Build
     the new version, to have its image.
 
-    Example: `pycomfy merge hello hello-fast`
+    Example: `pycomfy merge hello hello-fast --node 2=theirs --ours`
     """
     if ours and theirs:
         raise typer.BadParameter("either --ours or --theirs", param_hint="--ours")
+    from pycomfy.core.versions.merge_nodes import parse_sides
+    from pycomfy.services.versions.merge import Prefer
     from pycomfy.services.versions.merge import merge as merge_version
     from pycomfy.services.workspace import Workspace
 
     with maybe_dry(Workspace.open(), dry=dry) as workspace:
-        result = merge_version(workspace, name, reference, prefer="ours" if ours else "theirs" if theirs else None)
+        prefer: Prefer = "ours" if ours else "theirs" if theirs else None
+        result = merge_version(workspace, name, reference, prefer=prefer, nodes=parse_sides(node or ()))
     if as_json:
         print_json(result)
     elif result.new:

@@ -75,6 +75,28 @@ def test_a_conflict_is_shown_by_node_and_settled_by_a_side(client: TestClient, w
     assert client.post(f"{URL}/merge", json={"other": "fast", "prefer": "theirs"}).json()["version"] == 3
 
 
+def test_a_conflict_is_settled_node_by_node(client: TestClient, workspace: Workspace) -> None:
+    both = {**with_steps(40), "3": node("SaveImage", images=["2", 0], filename_prefix="theirs")}
+    mine = {**with_steps(50), "3": node("SaveImage", images=["2", 0], filename_prefix="ours")}
+    client.post(f"{URL}/versions/2/branch", json={"name": "fast"})
+    record(workspace.paths, make_files("fast", both), "theirs")
+    record(workspace.paths, make_files("hello", mine), "ours")
+    plan = client.get(f"{URL}/merge", params={"other": "fast"}).json()
+    assert [one["node"] for one in plan["conflicts"]] == ["2", "3"]
+    half = client.get(f"{URL}/merge", params={"other": "fast", "node": "2=theirs"}).json()
+    assert half["state"] == "conflict" and [one["node"] for one in half["conflicts"]] == ["3"]
+    whole = client.get(f"{URL}/merge", params={"other": "fast", "node": ["2=theirs", "3=ours"]}).json()
+    assert (whole["state"], whole["changes"]) == ("new", ["node 2 (KSampler): steps 50 → 40"])
+    for node_id in ("1=ours", "2", "9=theirs"):
+        assert client.get(f"{URL}/merge", params={"other": "fast", "node": node_id}).status_code == 422
+    made = client.post(f"{URL}/merge", json={"other": "fast", "nodes": {"2": "theirs", "3": "ours"}})
+    assert made.status_code == 201
+    changed = client.get(
+        f"{URL}/versions/{made.json()['version'] - 1}/diff", params={"to": made.json()["version"]}
+    ).json()
+    assert [one["node"] for one in changed["nodes"]["parameters"]] == ["2"]
+
+
 def test_a_revert_says_what_it_does_and_the_working_folder_goes_along(client: TestClient, workspace: Workspace) -> None:
     folder = open_working_folder(workspace, "hello")
     plan = client.get(f"{URL}/versions/1/revert").json()

@@ -1,11 +1,12 @@
 """What is done with versions: their history, tags and branches, revert and merge."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi import Path as InPath
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from pycomfy.core.versions.merge_nodes import Side, parse_sides
 from pycomfy.operation import Operation
 from pycomfy.server.state import WorkspaceOf
 from pycomfy.services.studio.version_changes import (
@@ -26,7 +27,6 @@ Name = Annotated[str, InPath(max_length=100)]
 Number = Annotated[int, InPath(ge=1, lt=10**9)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=220)]
-Side = Literal["ours", "theirs"]
 
 
 class Body(BaseModel):
@@ -53,10 +53,12 @@ class RevertBody(Body):
 
 
 class MergeBody(Body):
-    """The version whose changes are taken, as NAME@3; `prefer` is the side that counts where both changed the same."""
+    """The version whose changes are taken, as NAME@3. Where both changed the same, `nodes` says which side counts, by
+    the node's id, and `prefer` for all else."""
 
     other: Label
     prefer: Side | None = None
+    nodes: Annotated[dict[Word, Side], Field(max_length=1000)] = {}
 
 
 @router.get("/history")
@@ -107,14 +109,16 @@ def plan_merge(
     name: Name,
     other: Annotated[str, Query(min_length=1, max_length=220)],
     prefer: Side | None = None,
+    node: Annotated[list[Label], Query(max_length=1000)] = [],  # noqa: B006
 ) -> PlannedVersion:
-    """What a merge would do, and what both sides changed."""
+    """What a merge would do, and what both sides changed. `node` is a node and the side that counts for it, as in
+    `2=theirs`."""
     with Operation().running():
-        return preview_merge(workspace, name, other, prefer)
+        return preview_merge(workspace, name, other, prefer, parse_sides(node))
 
 
 @router.post("/merge", status_code=201)
 def merge(workspace: WorkspaceOf, name: Name, body: MergeBody) -> MadeVersion:
     """Take the changes of another version, as a new version."""
     with Operation().running():
-        return merge_version(workspace, name, body.other, body.prefer)
+        return merge_version(workspace, name, body.other, body.prefer, body.nodes)

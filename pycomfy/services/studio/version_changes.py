@@ -14,7 +14,7 @@ from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
 from pycomfy.services.lock_request import LockRequest, read_config_fingerprint
 from pycomfy.services.results import Result
 from pycomfy.services.studio.working_folders import working_folder
-from pycomfy.services.versions.merge import Prefer, merge, plan_merge
+from pycomfy.services.versions.merge import Prefer, Sides, merge, plan_merge
 from pycomfy.services.versions.revert import plan_revert, revert
 from pycomfy.services.workspace import Workspace
 
@@ -60,9 +60,9 @@ def revert_version(workspace: Workspace, name: str, version: int, message: str) 
     return MadeVersion(name=name, version=made.version or 0, new=made.new, follows=_follow(workspace, name, before))
 
 
-def preview_merge(workspace: Workspace, name: str, other: str, prefer: Prefer) -> PlannedVersion:
-    """Return what a merge would do, with the conflicts. Raises `NotFound`."""
-    planned = plan_merge(workspace, name, other, prefer=prefer)
+def preview_merge(workspace: Workspace, name: str, other: str, prefer: Prefer, nodes: Sides) -> PlannedVersion:
+    """Return what a merge would do, with the conflicts. Raises `NotFound`, and `BadArgument` for other nodes."""
+    planned = plan_merge(workspace, name, other, prefer=prefer, nodes=nodes)
     return PlannedVersion(
         name=name,
         version=planned.version,
@@ -73,10 +73,10 @@ def preview_merge(workspace: Workspace, name: str, other: str, prefer: Prefer) -
     )
 
 
-def merge_version(workspace: Workspace, name: str, other: str, prefer: Prefer) -> MadeVersion:
+def merge_version(workspace: Workspace, name: str, other: str, prefer: Prefer, nodes: Sides) -> MadeVersion:
     """Take the changes of another version. Raises `NotFound`, and `BadInput` for conflicts."""
     before = workspace.versions.find(Reference(name))
-    made = merge(workspace, name, other, prefer=prefer)
+    made = merge(workspace, name, other, prefer=prefer, nodes=nodes)
     return MadeVersion(name=name, version=made.version or 0, new=made.new, follows=_follow(workspace, name, before))
 
 

@@ -20,15 +20,20 @@ export const revertPlanQuery = (name: string, version: number) =>
     retry: false,
   });
 
-/** What a merge of the version `other` would do; nothing is written. */
-export const mergePlanQuery = (name: string, other: string, prefer: Side | null) =>
-  queryOptions({
-    queryKey: ["merge", name, other, prefer],
-    queryFn: () => unwrap(api.GET("/api/workflows/{name}/merge", { params: { path: { name }, query: { other, prefer } } })),
+/** A merge: where both changed the same, `nodes` says which side counts, and `prefer` for all else. */
+export type MergeRequest = { other: string; prefer: Side | null; nodes: Record<string, Side> };
+
+/** What a merge would do; nothing is written. */
+export const mergePlanQuery = (name: string, { other, prefer, nodes }: MergeRequest) => {
+  const node = Object.entries(nodes).map(([id, side]) => `${id}=${side}`);
+  return queryOptions({
+    queryKey: ["merge", name, other, prefer, node],
+    queryFn: () => unwrap(api.GET("/api/workflows/{name}/merge", { params: { path: { name }, query: { other, prefer, node } } })),
     staleTime: 0,
     retry: false,
     enabled: other !== "",
   });
+};
 
 /** A change of versions: everything that is shown of workflows is asked for again. */
 function useChange<Input, Output>(change: (input: Input) => Promise<Output>) {
@@ -47,4 +52,4 @@ export const useBranch = (name: string, version: number) =>
 export const useRevert = (name: string, version: number) =>
   useChange((body: { message: string }) => unwrap(api.POST("/api/workflows/{name}/versions/{version}/revert", { params: { path: { name, version } }, body })));
 
-export const useMerge = (name: string) => useChange((body: { other: string; prefer: Side | null }) => unwrap(api.POST("/api/workflows/{name}/merge", { params: { path: { name } }, body })));
+export const useMerge = (name: string) => useChange((body: MergeRequest) => unwrap(api.POST("/api/workflows/{name}/merge", { params: { path: { name } }, body })));

@@ -1,34 +1,39 @@
-import { KeyRound } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { problemOf } from "@/api/client";
 import { type SignIn, signIn } from "@/api/session";
-import { EmptyState } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Input } from "@/components/ui/input";
 
 /** What is shown to somebody who is not known: how to become so. */
 export function Locked({ signInWith }: { signInWith: SignIn }) {
   return (
-    <main className="grid min-h-dvh place-items-center p-6">
-      {signInWith === "key" ? (
-        <EmptyState icon={KeyRound} title="Sign in">
-          <KeyForm />
-        </EmptyState>
-      ) : signInWith === "proxy" ? (
-        <EmptyState icon={KeyRound} title="It is not known who you are">
-          <p>This server is asked through a proxy that says who you are. Open its address.</p>
-        </EmptyState>
-      ) : (
-        <EmptyState icon={KeyRound} title="This page needs its token">
-          <p>
-            Open the address that <code>pycomfy serve</code> printed: its end is a token, which is new with each start. That
-            keeps other pages and other people out.
-          </p>
-        </EmptyState>
-      )}
+    <main className="grid min-h-dvh place-items-center p-4">
+      <div className="w-full max-w-sm space-y-5">
+        <p className="flex items-center justify-center gap-2 text-base font-semibold">
+          <img src="/icon.svg" alt="" className="size-6" />
+          pycomfy
+        </p>
+        <section aria-labelledby="locked" className="rounded-lg border bg-card p-5 shadow-sm">
+          <h1 id="locked" className="text-base font-semibold">
+            {TITLES[signInWith]}
+          </h1>
+          {signInWith === "key" ? (
+            <KeyForm />
+          ) : signInWith === "proxy" ? (
+            <p className="mt-1 text-muted-foreground">This server is asked through a proxy that says who you are. Open the proxy's address.</p>
+          ) : (
+            <p className="mt-1 text-muted-foreground">
+              Open the address that <code>pycomfy serve</code> printed: its end is a token, which is new with each start. That
+              keeps other pages and other people out.
+            </p>
+          )}
+        </section>
+      </div>
     </main>
   );
 }
+
+const TITLES: Record<SignIn, string> = { key: "Sign in", proxy: "It is not known who you are", token: "This page needs its token" };
 
 /** Asks for the key that `pycomfy users add` printed. */
 export function KeyForm({ done = () => window.location.reload() }: { done?: () => void }) {
@@ -50,20 +55,22 @@ export function KeyForm({ done = () => window.location.reload() }: { done?: () =
   };
 
   return (
-    <form onSubmit={(event) => void submit(event)} className="mt-3 flex w-80 max-w-full flex-col gap-2 text-left">
-      <label className="text-[0.86rem]" htmlFor="key">
+    <form onSubmit={(event) => void submit(event)} className="mt-3 flex flex-col gap-2.5">
+      <label className="-mb-1 text-[0.84rem] font-medium" htmlFor="key">
         Your key
       </label>
-      <Input id="key" type="password" autoComplete="current-password" autoFocus required value={key} onChange={(e) => setKey(e.target.value)} />
+      <Input id="key" aria-invalid={error !== ""} type="password" autoComplete="current-password" autoFocus required value={key} onChange={(e) => setKey(e.target.value)} />
       {error !== "" && (
-        <p role="alert" className="text-[0.86rem] text-destructive">
+        <p role="alert" className="-mt-1 text-[0.82rem] text-destructive">
           {error}
         </p>
       )}
       <Button type="submit" disabled={busy || key.trim() === ""}>
         Sign in
       </Button>
-      <p className="text-[0.82rem] text-muted-foreground">Whoever runs this server gives you one.</p>
+      <p className="text-[0.82rem] text-muted-foreground">
+        Whoever runs this server gives you one, with <code>pycomfy users add</code>.
+      </p>
     </form>
   );
 }

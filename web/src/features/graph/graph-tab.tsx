@@ -109,7 +109,7 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
         <div className="relative min-h-[60vh] flex-1 border-t">
           <GraphView key={`${canvas.id}-${version ?? ""}`} canvas={canvas} graph={graph} found={found} marks={edited?.marks ?? NO_MARKS} onSelect={setSelected} onOpen={open} />
           {node !== null && (
-            <NodeDetails node={node} graph={graph} onClose={() => setSelected(null)} onOpen={open}>
+            <NodeDetails node={node} graph={graph} note={version === undefined ? refused : undefined} onClose={() => setSelected(null)} onOpen={open}>
               {editable ? (
                 <NodeValues key={node.id} workflow={workflow.name} graph={graph} canvas={canvas.id} node={node} edits={edits} base={draft?.base ?? graph.base} />
               ) : undefined}

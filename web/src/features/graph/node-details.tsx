@@ -6,10 +6,11 @@ import { Button } from "@/components/ui/button";
 import { typeColor } from "./colors";
 import { packOf } from "./layout";
 
-type Props = { node: CanvasNode; graph: GraphResult; onClose: () => void; onOpen: (node: CanvasNode) => void; children?: ReactNode };
+type Props = { node: CanvasNode; graph: GraphResult; onClose: () => void; onOpen: (node: CanvasNode) => void; note?: string | undefined; children?: ReactNode };
 
-/** What is known of the node that was clicked; `children` are its values where these can be changed. */
-export function NodeDetails({ node, graph, onClose, onOpen, children }: Props) {
+/** What is known of the node that was clicked; `children` are its values where these can be changed, `note` says why they
+ * cannot be. */
+export function NodeDetails({ node, graph, onClose, onOpen, note, children }: Props) {
   const said = graph.provenance[node.type];
   const pack = packOf(node.type, graph);
   return (
@@ -47,6 +48,7 @@ export function NodeDetails({ node, graph, onClose, onOpen, children }: Props) {
               <dd className="max-h-40 overflow-y-auto rounded bg-muted px-2 py-0.5 text-[0.84rem] break-words whitespace-pre-wrap">{value.text === "" ? "–" : value.text}</dd>
             </div>
           ))}
+          {note !== undefined && <p className="text-[0.78rem] text-muted-foreground">{note}: values are only shown.</p>}
         </dl>
       )}
       {[["Inputs", node.inputs] as const, ["Outputs", node.outputs] as const].map(

@@ -10,7 +10,7 @@ it("what was done is said in words, with the names that the address has", () => 
     ["POST /api/workflows/%E0%A4%A/merge", ""],
     ["PATCH /api/other", "x"],
   ].map(([action, what]) => describeAction({ action: action as string, what: what as string }));
-  expect(said).toEqual(["signed in", "started build of hello", "tagged my hello@3", "removed the tag stable of a", "merged into %E0%A4%A", "PATCH /api/other: x"]);
+  expect(said).toEqual(["sign in", "build hello", "tag my hello@3", "remove the tag stable of a", "merge into %E0%A4%A", "PATCH /api/other: x"]);
 });
 
 it("an answer is said in words", () => {

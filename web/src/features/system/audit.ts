@@ -2,20 +2,20 @@ import type { AuditEntry } from "@/api/schema";
 
 /** Requests in words, by method and path; what is in brackets of a pattern is put in for `$1`, `$2`. */
 const ACTIONS: [RegExp, string][] = [
-  [/^sign in$/, "signed in"],
-  [/^DELETE \/api\/session$/, "signed out"],
-  [/^POST \/api\/workflows$/, "added a workflow"],
-  [/^POST \/api\/workflows\/example$/, "added the example"],
-  [/^POST \/api\/workflows\/([^/]+)\/values$/, "changed values of $1"],
-  [/^DELETE \/api\/workflows\/([^/]+)\/folder$/, "removed the working folder of $1"],
-  [/^POST \/api\/workflows\/([^/]+)\/versions\/(\d+)\/tags$/, "tagged $1@$2"],
-  [/^DELETE \/api\/workflows\/([^/]+)\/tags\/([^/]+)$/, "removed the tag $2 of $1"],
-  [/^POST \/api\/workflows\/([^/]+)\/versions\/(\d+)\/branch$/, "branched from $1@$2"],
-  [/^POST \/api\/workflows\/([^/]+)\/versions\/(\d+)\/revert$/, "reverted $1 to version $2"],
-  [/^POST \/api\/workflows\/([^/]+)\/merge$/, "merged into $1"],
-  [/^POST \/api\/uploads$/, "sent a file"],
-  [/^POST \/api\/operations$/, "started an operation"],
-  [/^POST \/api\/operations\/([^/]+)\/cancel$/, "cancelled an operation"],
+  [/^sign in$/, "sign in"],
+  [/^DELETE \/api\/session$/, "sign out"],
+  [/^POST \/api\/workflows$/, "add a workflow"],
+  [/^POST \/api\/workflows\/example$/, "add the example"],
+  [/^POST \/api\/workflows\/([^/]+)\/values$/, "change values of $1"],
+  [/^DELETE \/api\/workflows\/([^/]+)\/folder$/, "remove the working folder of $1"],
+  [/^POST \/api\/workflows\/([^/]+)\/versions\/(\d+)\/tags$/, "tag $1@$2"],
+  [/^DELETE \/api\/workflows\/([^/]+)\/tags\/([^/]+)$/, "remove the tag $2 of $1"],
+  [/^POST \/api\/workflows\/([^/]+)\/versions\/(\d+)\/branch$/, "branch from $1@$2"],
+  [/^POST \/api\/workflows\/([^/]+)\/versions\/(\d+)\/revert$/, "revert $1 to version $2"],
+  [/^POST \/api\/workflows\/([^/]+)\/merge$/, "merge into $1"],
+  [/^POST \/api\/uploads$/, "send a file"],
+  [/^POST \/api\/operations$/, "start an operation"],
+  [/^POST \/api\/operations\/([^/]+)\/cancel$/, "cancel an operation"],
 ];
 
 /** What somebody did, or wanted to do, in words; an unknown request as it is. */
@@ -24,7 +24,7 @@ export function describeAction({ action, what }: Pick<AuditEntry, "action" | "wh
   const words = found === undefined ? action : found[1].replace(/\$(\d)/g, (_, at: string) => readName(found[0]?.[Number(at)] ?? ""));
   if (what === undefined || what === "") return words;
   const [kind, workflow] = what.split(" ");
-  return action === "POST /api/operations" ? `started ${kind} of ${workflow}` : `${words}: ${what}`;
+  return action === "POST /api/operations" ? `${kind} ${workflow}` : `${words}: ${what}`;
 }
 
 /** What became of it, by the status of the answer. */

@@ -1,3 +1,4 @@
+import { Fragment } from "react";
 import type { DiskUsage } from "@/api/schema";
 import { FixText } from "@/components/fix-line";
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from "@/components/ui/table";
@@ -38,7 +39,9 @@ export function DiskTable({ usage }: { usage: DiskUsage }) {
                 </span>
               </TableCell>
               <TableCell className="hidden text-[0.84rem] text-muted-foreground sm:table-cell">{one.fixes === undefined || one.fixes === "" ? "–" : <FixText text={one.fixes} />}</TableCell>
-              <TableCell className="hidden max-w-72 text-[0.8rem] break-all text-muted-foreground lg:table-cell">{one.where}</TableCell>
+              <TableCell className="hidden max-w-72 text-[0.8rem] [overflow-wrap:anywhere] text-muted-foreground lg:table-cell">
+                <PathText path={one.where} />
+              </TableCell>
             </TableRow>
           ))}
         </TableBody>
@@ -55,4 +58,15 @@ export function DiskTable({ usage }: { usage: DiskUsage }) {
       )}
     </div>
   );
+}
+
+/** A path that is broken between its parts, not within them. */
+function PathText({ path }: { path: string }) {
+  return path.split("/").map((part, at) => (
+    <Fragment key={at}>
+      {at > 0 && "/"}
+      {at > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
 }

@@ -1,22 +1,38 @@
 // @vitest-environment happy-dom
 import { cleanup, render, screen, within } from "@testing-library/react";
-import { afterEach, expect, it } from "vitest";
+import userEvent from "@testing-library/user-event";
+import { afterEach, expect, it, vi } from "vitest";
+import { askFor } from "./choices";
 import { Conflicts } from "./conflicts";
 
 afterEach(cleanup);
 
+const NODE = { subject: "node 2 (KSampler)", node: "2", here: ["steps 20 → 30"], there: ["steps 20 → 40", "cfg 1 → 2"] };
+const OTHER = { ...NODE, subject: "node 3 (SaveImage)", node: "3" };
+const FILE = { subject: "README.md", node: null, here: [], there: [] };
+
 it("a conflict is a node, with what either side made of it; of a file it says only that both changed it", () => {
-  render(
-    <Conflicts
-      here="hello"
-      there="fast"
-      conflicts={[
-        { subject: "node 2 (KSampler)", node: "2", here: ["steps 20 → 30"], there: ["steps 20 → 40", "cfg 1 → 2"] },
-        { subject: "README.md", node: null, here: [], there: [] },
-      ]}
-    />,
-  );
+  render(<Conflicts here="hello" there="fast" choices={{}} onChoose={() => undefined} conflicts={[NODE, FILE]} />);
   const [, first, second] = screen.getAllByRole("row");
   expect(within(first as HTMLElement).getAllByRole("cell").map((cell) => cell.textContent)).toEqual(["node 2 (KSampler)", "steps 20 → 30", "steps 20 → 40cfg 1 → 2"]);
   expect(within(second as HTMLElement).getAllByText("changed")).toHaveLength(2);
+});
+
+it("a side is chosen for each node, or for all at once", async () => {
+  const choose = vi.fn();
+  render(<Conflicts here="hello" there="fast" choices={{ 2: "ours" }} onChoose={choose} conflicts={[NODE, OTHER, FILE]} />);
+  expect(screen.getAllByRole("radio", { checked: true })).toHaveLength(1);
+  await userEvent.click(screen.getByRole("radio", { name: "node 3 (SaveImage): fast" }));
+  await userEvent.click(screen.getByRole("button", { name: "Take all of fast" }));
+  expect(choose.mock.calls.map(([choices]) => choices as unknown)).toEqual([
+    { 2: "ours", 3: "theirs" },
+    { 2: "theirs", 3: "theirs", "": "theirs" },
+  ]);
+});
+
+it("nothing is asked for while a choice is open; one side for everything is asked for as such", () => {
+  expect(askFor([NODE, FILE], { 2: "ours" })).toBeNull();
+  expect(askFor([NODE, FILE], { 2: "ours", "": "ours" })).toEqual({ prefer: "ours", nodes: {} });
+  expect(askFor([NODE, FILE], { 2: "ours", "": "theirs" })).toEqual({ prefer: "theirs", nodes: { 2: "ours" } });
+  expect(askFor([NODE, OTHER], { 2: "ours", 3: "theirs" })).toEqual({ prefer: null, nodes: { 2: "ours", 3: "theirs" } });
 });

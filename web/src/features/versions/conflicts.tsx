@@ -1,42 +1,74 @@
+import { useId } from "react";
+import type { Side } from "@/api/version-queries";
 import type { Conflict } from "@/api/schema";
+import { Button } from "@/components/ui/button";
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from "@/components/ui/table";
+import { OTHERS, keyOf, type Choices } from "./choices";
 
-/** What both sides changed, a node or a pin each. */
-export function Conflicts({ conflicts, here, there }: { conflicts: readonly Conflict[]; here: string; there: string }) {
+type Props = { conflicts: readonly Conflict[]; here: string; there: string; choices: Choices; onChoose: (choices: Choices) => void };
+
+/** What both sides changed, a node or a pin each, and which side counts for it. Pins and files have one side together. */
+export function Conflicts({ conflicts, here, there, choices, onChoose }: Props) {
+  const id = useId();
+  const all = (side: Side) => onChoose(Object.fromEntries(conflicts.map((one) => [keyOf(one), side])));
+  const isShared = conflicts.filter((one) => keyOf(one) === OTHERS).length > 1;
+  const head = (side: Side, name: string) => (
+    <TableHead>
+      <span className="flex items-center gap-2">
+        <span className="min-w-0 truncate">{name}</span>
+        {conflicts.length > 1 && (
+          <Button variant="link" size="sm" className="h-6 px-0" onClick={() => all(side)} aria-label={`Take all of ${name}`}>
+            take all
+          </Button>
+        )}
+      </span>
+    </TableHead>
+  );
+  const cell = (one: Conflict, side: Side, lines: readonly string[], name: string) => (
+    <TableCell className="p-0 align-top [overflow-wrap:anywhere]">
+      <label className="flex h-full items-start gap-2 px-3 py-1.5 hover:bg-accent/50 has-checked:bg-accent/60">
+        <input
+          type="radio"
+          className="mt-1 shrink-0 accent-primary"
+          name={`${id}-${one.subject}`}
+          aria-label={`${one.subject}: ${name}`}
+          checked={choices[keyOf(one)] === side}
+          onChange={() => onChoose({ ...choices, [keyOf(one)]: side })}
+        />
+        {lines.length === 0 ? (
+          "changed"
+        ) : (
+          <ul>
+            {lines.map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ul>
+        )}
+      </label>
+    </TableCell>
+  );
   return (
     <section aria-label="Conflicts">
-      <h3 className="mb-1 text-[0.84rem] font-medium text-warning">Both changed the same</h3>
+      <h3 className="mb-1 text-[0.84rem] font-medium text-warning">Both changed the same: which side counts?</h3>
       <Table>
         <TableHeader>
           <TableRow>
             <TableHead>What</TableHead>
-            <TableHead>{here}</TableHead>
-            <TableHead>{there}</TableHead>
+            {head("ours", here)}
+            {head("theirs", there)}
           </TableRow>
         </TableHeader>
         <TableBody>
           {conflicts.map((one) => (
             <TableRow key={one.subject} className="align-top">
               <TableCell className="font-medium [overflow-wrap:anywhere]">{one.subject}</TableCell>
-              <Side lines={one.here ?? []} />
-              <Side lines={one.there ?? []} />
+              {cell(one, "ours", one.here ?? [], here)}
+              {cell(one, "theirs", one.there ?? [], there)}
             </TableRow>
           ))}
         </TableBody>
       </Table>
+      {isShared && <p className="mt-1 text-[0.8rem] text-muted-foreground">What is no node is taken from one side together.</p>}
     </section>
-  );
-}
-
-function Side({ lines }: { lines: readonly string[] }) {
-  return (
-    <TableCell className="[overflow-wrap:anywhere]">
-      {lines.length === 0 ? "changed" : null}
-      <ul>
-        {lines.map((line) => (
-          <li key={line}>{line}</li>
-        ))}
-      </ul>
-    </TableCell>
   );
 }

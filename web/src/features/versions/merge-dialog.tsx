@@ -4,12 +4,13 @@ import { type FormEvent, useId, useState } from "react";
 import { problemOf } from "@/api/client";
 import { workflowsQuery } from "@/api/queries";
 import type { HistoryEntry } from "@/api/schema";
-import { mergePlanQuery, type Side, useMerge } from "@/api/version-queries";
+import { mergePlanQuery, useMerge } from "@/api/version-queries";
 import { ProblemView } from "@/components/problem-view";
 import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogBody, DialogFooter } from "@/components/ui/dialog";
 import { NativeSelect } from "@/components/ui/input";
+import { askFor, type Choices } from "./choices";
 import { Conflicts } from "./conflicts";
 import { Planned } from "./planned-version";
 
@@ -24,18 +25,20 @@ export function MergeDialog({ name, first, entries, onClose }: Props) {
   const far = workflows.filter((one) => one.versions > 0 && one.name !== name && !near.includes(one.name)).map((one) => one.name);
   const [chosen, setOther] = useState(first);
   const other = chosen || (near[0] ?? "");
-  const [prefer, setPrefer] = useState<Side | null>(null);
-  const plain = useQuery(mergePlanQuery(name, other, null));
-  const settled = useQuery({ ...mergePlanQuery(name, other, prefer), enabled: prefer !== null });
-  const { data: plan, error, isLoading, refetch } = prefer === null ? plain : settled;
+  const [choices, setChoices] = useState<Choices>({});
+  const plain = useQuery(mergePlanQuery(name, { other, prefer: null, nodes: {} }));
+  const conflicts = plain.data?.conflicts ?? [];
+  const asked = conflicts.length === 0 ? null : askFor(conflicts, choices);
+  const request = { other, ...(asked ?? { prefer: null, nodes: {} }) };
+  const settled = useQuery({ ...mergePlanQuery(name, request), enabled: asked !== null });
+  const { data: plan, error, isLoading, refetch } = asked === null ? plain : settled;
   const merge = useMerge(name);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    const done = await merge.mutateAsync({ other, prefer }).catch(() => null);
+    const done = await merge.mutateAsync(request).catch(() => null);
     if (done !== null) onClose();
   };
   const named = [first, ...near, ...far].filter((one) => one !== "");
-  const sides = { ours: name, theirs: other } as const;
   return (
     <Dialog title={`Merge into ${name}`} description="What the other one changed since the two parted becomes a new version here." onClose={onClose}>
       <form onSubmit={(e) => void submit(e)} className="contents">
@@ -52,7 +55,7 @@ export function MergeDialog({ name, first, entries, onClose }: Props) {
                 value={other}
                 onChange={(e) => {
                   setOther(e.target.value);
-                  setPrefer(null);
+                  setChoices({});
                 }}
               >
                 {other === "" && <option value="">choose a workflow</option>}
@@ -65,18 +68,7 @@ export function MergeDialog({ name, first, entries, onClose }: Props) {
               </NativeSelect>
             </div>
           )}
-          {(plain.data?.conflicts ?? []).length > 0 && <Conflicts conflicts={plain.data?.conflicts ?? []} here={name} there={other} />}
-          {plain.data?.state === "conflict" && (
-            <fieldset className="flex flex-wrap gap-x-4 gap-y-1 text-[0.88rem]">
-              <legend className="mb-1 text-[0.84rem] font-medium">Where both changed the same</legend>
-              {(["ours", "theirs"] as const).map((side) => (
-                <label key={side} className="flex items-center gap-1.5">
-                  <input type="radio" name={`${id}-side`} className="accent-primary" checked={prefer === side} onChange={() => setPrefer(side)} />
-                  {sides[side]} counts
-                </label>
-              ))}
-            </fieldset>
-          )}
+          {conflicts.length > 0 && <Conflicts conflicts={conflicts} here={name} there={other} choices={choices} onChoose={setChoices} />}
           {other !== "" && (
             <section aria-label="What will happen" className="min-h-16">
               {isLoading ? (
@@ -90,7 +82,9 @@ export function MergeDialog({ name, first, entries, onClose }: Props) {
               ) : plan?.state === "new" ? (
                 <Planned plan={plan} lines={[`Version ${plan.version} is made, with the changes of both. ${other} stays as it is.`, "It has no image yet: build it."]} />
               ) : (
-                <p className="text-[0.88rem]">Choose which side counts; or leave it, and change one of them first.</p>
+                <p className="text-[0.88rem]">
+                  {asked === null ? "Choose a side for each; or leave it, and change one of them first." : "The choices do not go together: take one side for more of it."}
+                </p>
               )}
             </section>
           )}
