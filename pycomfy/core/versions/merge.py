@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pycomfy.core.lockfile.schema import WorkflowPin, parse_lock, render_lock
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, read_snapshot
@@ -18,6 +20,9 @@ MergeText = Callable[[bytes, bytes, bytes], bytes | None]
 
 README = "README.md"
 """The file of a project that says how it is built; it has the workflow's name."""
+
+_CONFIG_NAME = re.compile(rb'\Aname = "[^"\n]*"$', re.MULTILINE)
+"""As pycomfy writes it: the first line of a project's configuration."""
 
 _UNPINNED = WorkflowPin(sha256="0" * 64)
 
@@ -93,8 +98,8 @@ def list_conflicts(base: Files, ours: Files, theirs: Files, paths: tuple[str, ..
 
 
 def take_name(files: Files, ours: Files) -> dict[str, bytes]:
-    """Return the project `files` under the name of the workflow `ours`: the first build of a branch gives its lock and
-    its README that branch's name, which is no change to merge."""
+    """Return the project `files` under the name of the workflow `ours`: the first build of a branch gives its lock, its
+    configuration and its README that branch's name, which is no change to merge."""
     try:
         lock, mine = (parse_lock(side[LOCK].decode(errors="replace")) for side in (files, ours))
     except (KeyError, PycomfyError):
@@ -102,6 +107,10 @@ def take_name(files: Files, ours: Files) -> dict[str, bytes]:
     if lock.name == mine.name:
         return dict(files)
     renamed = {**files, LOCK: render_lock(lock.model_copy(update={"name": mine.name})).encode()}
+    if CONFIG_FILE in files:
+        renamed[CONFIG_FILE] = _CONFIG_NAME.sub(
+            lambda _: f"name = {json.dumps(mine.name)}".encode(), files[CONFIG_FILE], count=1
+        )
     return {**renamed, README: ours[README]} if README in ours and README in files else renamed
 
 

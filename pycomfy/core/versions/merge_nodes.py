@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pycomfy.core.versions.snapshot import PROMPT, WORKFLOW
+from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW
 from pycomfy.core.workflow.untrusted_json import parse_json
-from pycomfy.errors import BadArgument, BadInput, PycomfyError
+from pycomfy.errors import BadArgument, BadInput, PycomfyError, suggest_retry
 
 Side = Literal["ours", "theirs"]
 
@@ -35,17 +35,18 @@ def parse_sides(texts: Iterable[str]) -> dict[str, Side]:
 
 
 def settle_nodes(base: Files, ours: Files, theirs: Files, sides: Mapping[str, Side]) -> Three:
-    """Return the three projects with each node of `sides`, by its id as in a diff, as its side has it: with its values
-    and the links to it. A file that is not such JSON in all three stays. Raises `BadInput` where a node's links cannot
-    be those of one side alone."""
+    """Return the three projects with each node of `sides`, by its id as in a diff, as its side has it: with its values,
+    the links to it, and its inputs and outputs of the interface. A file that is not such JSON in all three stays. Raises
+    `BadInput` where a node's links cannot be those of one side alone."""
     settled = Three(dict(base), dict(ours), dict(theirs))
-    for path in (WORKFLOW, PROMPT):
+    for path in (WORKFLOW, PROMPT, INTERFACE):
         before = [_read(files.get(path)) for files in (base, ours, theirs)]
         documents = [document for document in before if document is not None]
         if len(documents) != len(before):
             continue
         for node, side in sides.items():
-            _settle(documents, node, documents[1 if side == "ours" else 2])
+            chosen = documents[1 if side == "ours" else 2]
+            (_settle_interface if path == INTERFACE else _settle)(documents, node, chosen)
         if "nodes" in documents[0]:
             _count_alike(documents)
         for files, document in zip(settled, documents, strict=True):
@@ -78,11 +79,32 @@ def _settle(documents: Sequence[Document], node: str, chosen: Document) -> None:
             _take_node(graph, source, inner)
 
 
-def _settle_prompt(documents: Sequence[Document], node: str, chosen: Document) -> None:
+def _is_node(key: object, node: str) -> bool:
     """In a prompt, the nodes of a subgraph are named `HOST:NODE`, once for each host."""
     subgraph, _, inner = node.rpartition("/")
+    host, _, last = str(key).rpartition(":")
+    return key == node or bool(subgraph and host and last == inner)
+
+
+def _settle_interface(documents: Sequence[Document], node: str, chosen: Document) -> None:
+    for part in ("parameters", "outputs"):
+        taken = {one.get("name"): one for one in _dicts(chosen.get(part)) if _concerns(one, node)}
+        for document in documents:
+            own = _dicts(document.get(part))
+            kept = [
+                taken.get(one.get("name"), one) for one in own if not _concerns(one, node) or one.get("name") in taken
+            ]
+            names = {one.get("name") for one in kept}
+            document[part] = [*kept, *(one for name, one in taken.items() if name not in names)]
+
+
+def _concerns(one: Document, node: str) -> bool:
+    return any(_is_node(target.get("node"), node) for target in (one, *_dicts(one.get("targets"))))
+
+
+def _settle_prompt(documents: Sequence[Document], node: str, chosen: Document) -> None:
     for key in dict.fromkeys(key for document in documents for key in document):
-        if key != node and not (subgraph and key.rpartition(":")[2] == inner and ":" in key):
+        if not _is_node(key, node):
             continue
         for document in documents:
             if key in chosen:
@@ -124,7 +146,7 @@ def _take_links(graph: Document, source: Document, node: str, *, gone: bool) -> 
         return
     if {_link_id(link) for link in taken} & {_link_id(link) for link in kept}:
         what = f"node {node} cannot be taken from one side alone: both gave its links the same numbers as others"
-        raise BadInput(what, fix="choose one side for everything, with --ours or --theirs")
+        raise BadInput(what, fix=suggest_retry("merge", "takes one side for everything", ours=True))
     graph["links"] = sorted([*kept, *taken], key=_link_id)
     _name_links(graph)
 

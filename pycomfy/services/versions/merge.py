@@ -15,7 +15,7 @@ from pycomfy.core.versions.merge import Conflict, list_conflicts, take_name
 from pycomfy.core.versions.merge import merge as merge_files
 from pycomfy.core.versions.merge_nodes import Side, settle_nodes
 from pycomfy.core.versions.reference import Reference
-from pycomfy.core.versions.snapshot import PROMPT, WORKFLOW, read_snapshot
+from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW, read_snapshot
 from pycomfy.errors import BadArgument, BadInput, raise_all, suggest_retry
 from pycomfy.services.results import Result
 from pycomfy.services.versions.diff import read_version
@@ -119,7 +119,11 @@ def merge_commits(
             raise BadArgument(f"node {unknown[0]} was not changed on both sides", argument="node")
         before, ours, theirs = settle_nodes(before, ours, theirs, nodes)
     merged = merge_files(before, ours, theirs, partial(merge_text, versions.bare, prefer=prefer))
-    if nodes and set(merged.conflicts) <= {WORKFLOW, PROMPT} and not list_conflicts(before, ours, theirs, ()):
+    if (
+        nodes
+        and set(merged.conflicts) <= {WORKFLOW, PROMPT, INTERFACE}
+        and not list_conflicts(before, ours, theirs, ())
+    ):
         # Where nodes stand, and what else no image is made of.
         merged = merge_files(before, ours, theirs, partial(merge_text, versions.bare, prefer=prefer or "ours"))
     found = list_conflicts(before, ours, theirs, merged.conflicts) if merged.conflicts else ()

@@ -98,4 +98,7 @@ def test_the_name_of_a_branch_is_no_change(git: Any) -> None:
     made = files_of(merge(BASE, ours, take_name(branch, ours), git))
     assert (parse_lock(made["pycomfy.lock"].decode()).name, made["README.md"]) == ("hello", b"# hello\n")
     assert json.loads(made["prompt.json"])["2"]["inputs"]["steps"] == 30
+    config = {"pycomfy.toml": b'name = "fast"\npython = "3.11"\n[packs.x]\nname = "fast"\n'}
+    renamed = take_name({**branch, **config}, ours)["pycomfy.toml"]
+    assert renamed == b'name = "hello"\npython = "3.11"\n[packs.x]\nname = "fast"\n'
     assert take_name({"a": b"1"}, ours) == {"a": b"1"} and take_name(ours, BASE) == ours

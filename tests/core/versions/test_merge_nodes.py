@@ -87,6 +87,21 @@ def test_a_prompt_is_settled_as_its_workflow() -> None:
     assert [json.loads(files["prompt.json"])["2"]["inputs"]["steps"] for files in inner] == [1, 2, 3]
 
 
+def test_inputs_and_outputs_of_the_interface_are_those_of_the_side() -> None:
+    def interface(default: int, *names: str) -> dict[str, bytes]:
+        inputs = [{"name": name, "targets": [{"node": name[-1], "input": "x"}], "default": default} for name in names]
+        outputs = [{"name": "image", "node": "5", "title": str(default)}]
+        return {"interface.json": json.dumps({"parameters": inputs, "outputs": outputs}).encode()}
+
+    three = settle_nodes(
+        interface(1, "a2", "b3"), interface(2, "a2", "b3"), interface(3, "c2", "b3"), {"2": "theirs", "5": "ours"}
+    )
+    for files, own in zip(three, (1, 2, 3), strict=True):
+        found = json.loads(files["interface.json"])
+        assert {one["name"]: one["default"] for one in found["parameters"]} == {"b3": own, "c2": 3}
+        assert found["outputs"][0]["title"] == "2"
+
+
 def test_a_node_comes_with_its_links_and_goes_with_them() -> None:
     before = [settle(GRAPH, edited({3: 31}), rewired(5), n3=side) for side in ("ours", "theirs")]
     assert [graph["links"] for graph in before[0]] == [GRAPH["links"]] * 3

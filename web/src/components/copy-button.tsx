@@ -36,9 +36,9 @@ export function Copyable({ text, shown, label, className }: { text: string; show
 /** Lines of a program or a command, with a button that copies them. */
 export function CodeBlock({ text, label, className }: { text: string; label: string; className?: string }) {
   return (
-    <div className={cn("relative min-w-0 rounded-lg border bg-card", className)}>
-      <CopyButton text={text} label={label} className="absolute top-1.5 right-1.5 bg-card" />
-      <pre tabIndex={0} className="overflow-x-auto p-3 pr-10 text-[0.82rem] leading-relaxed outline-none focus-visible:ring-2 focus-visible:ring-ring">
+    <div className={cn("flex min-w-0 flex-row-reverse items-start rounded-lg border bg-card", className)}>
+      <CopyButton text={text} label={label} className="m-1.5" />
+      <pre tabIndex={0} className="min-w-0 flex-1 overflow-x-auto rounded-lg p-3 text-[0.82rem] leading-relaxed outline-none focus-visible:ring-2 focus-visible:ring-ring">
         {text}
       </pre>
     </div>

@@ -5,9 +5,11 @@ import { commandOf, describeFix, type Fix, readFixes } from "@/lib/fixes";
 /** A command to copy, where a fix is one; else its words. */
 export function FixLine({ fix }: { fix: Fix }) {
   return (
-    <p className="flex min-w-0 flex-wrap items-center gap-x-1.5 text-[0.84rem] [overflow-wrap:anywhere] text-muted-foreground">
-      <Wrench className="size-3.5 shrink-0" aria-label="fix" />
-      <FixWords fix={fix} />
+    <p className="flex min-w-0 items-baseline gap-x-1.5 text-[0.84rem] [overflow-wrap:anywhere] text-muted-foreground">
+      <Wrench className="size-3.5 shrink-0 translate-y-0.5" aria-label="fix" />
+      <span className="flex min-w-0 flex-1 flex-wrap items-center gap-x-1.5">
+        <FixWords fix={fix} />
+      </span>
     </p>
   );
 }

@@ -2,13 +2,18 @@ import { Search } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Button } from "@/components/ui/button";
 
-const CommandPalette = lazy(() => import("./command-palette"));
+const load = () => import("./command-palette");
+const CommandPalette = lazy(load);
 
 const KEYS = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K";
 
 /** Opens the commands, as Ctrl-K does anywhere. */
 export function PaletteButton() {
   const [open, setOpen] = useState(false);
+  // Whoever types on at once would type into nothing while it is fetched.
+  useEffect(() => {
+    window.requestIdleCallback?.(() => void load());
+  }, []);
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "k") return;

@@ -1,4 +1,4 @@
-import { useId } from "react";
+import { Fragment, useId } from "react";
 import type { Side } from "@/api/version-queries";
 import type { Conflict } from "@/api/schema";
 import { Button } from "@/components/ui/button";
@@ -25,8 +25,8 @@ export function Conflicts({ conflicts, here, there, choices, onChoose }: Props) 
     </TableHead>
   );
   const cell = (one: Conflict, side: Side, lines: readonly string[], name: string) => (
-    <TableCell className="p-0 align-top [overflow-wrap:anywhere]">
-      <label className="flex h-full items-start gap-2 px-3 py-1.5 hover:bg-accent/50 has-checked:bg-accent/60">
+    <TableCell className="w-1/2 p-0 align-top [overflow-wrap:anywhere] hover:bg-accent/50 has-[:checked]:bg-accent">
+      <label className="flex items-start gap-2 px-3 pt-0.5 pb-2">
         <input
           type="radio"
           className="mt-1 shrink-0 accent-primary"
@@ -53,18 +53,23 @@ export function Conflicts({ conflicts, here, there, choices, onChoose }: Props) 
       <Table>
         <TableHeader>
           <TableRow>
-            <TableHead>What</TableHead>
             {head("ours", here)}
             {head("theirs", there)}
           </TableRow>
         </TableHeader>
         <TableBody>
           {conflicts.map((one) => (
-            <TableRow key={one.subject} className="align-top">
-              <TableCell className="font-medium [overflow-wrap:anywhere]">{one.subject}</TableCell>
-              {cell(one, "ours", one.here ?? [], here)}
-              {cell(one, "theirs", one.there ?? [], there)}
-            </TableRow>
+            <Fragment key={one.subject}>
+              <TableRow className="border-0">
+                <th scope="colgroup" colSpan={2} className="px-3 pt-1.5 text-left font-medium [overflow-wrap:anywhere]">
+                  {one.subject}
+                </th>
+              </TableRow>
+              <TableRow>
+                {cell(one, "ours", one.here ?? [], here)}
+                {cell(one, "theirs", one.there ?? [], there)}
+              </TableRow>
+            </Fragment>
           ))}
         </TableBody>
       </Table>

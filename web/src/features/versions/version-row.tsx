@@ -108,7 +108,7 @@ export function OtherRow({ entry, onMerge }: { entry: HistoryEntry; onMerge: ((o
           {label}
         </Link>
       )}
-      <span className="min-w-0 flex-1 truncate">{entry.message || "no message"}</span>
+      <span className="order-last line-clamp-2 min-w-0 basis-full break-words sm:order-none sm:line-clamp-1 sm:flex-1 sm:basis-0">{entry.message || "no message"}</span>
       <Labels tags={entry.tags.map((tag) => tag.split("@")[1] ?? tag)} branches={entry.newest_of} />
       <time dateTime={entry.created_at} title={formatTime(entry.created_at)}>
         {formatAgo(entry.created_at)}
