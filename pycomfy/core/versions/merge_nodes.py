@@ -36,8 +36,8 @@ def parse_sides(texts: Iterable[str]) -> dict[str, Side]:
 
 def settle_nodes(base: Files, ours: Files, theirs: Files, sides: Mapping[str, Side]) -> Three:
     """Return the three projects with each node of `sides`, by its id as in a diff, as its side has it: with its values,
-    the links to it, and its inputs and outputs of the interface. A file that is not such JSON in all three stays. Raises
-    `BadInput` where a node's links cannot be those of one side alone."""
+    the links to it, and its inputs and outputs of the interface. A file that is not such JSON in all three stays.
+    Raises `BadInput` where a node's links cannot be those of one side alone."""
     settled = Three(dict(base), dict(ours), dict(theirs))
     for path in (WORKFLOW, PROMPT, INTERFACE):
         before = [_read(files.get(path)) for files in (base, ours, theirs)]
