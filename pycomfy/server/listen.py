@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from pycomfy.adapters.containers.relay import bind_port
+from pycomfy.adapters.containers.relay import bind_port, send_at_once
 from pycomfy.core.access.users import RoleName, find_role
 from pycomfy.errors import BadArgument, BadInput, Placeholder, suggest_retry
 from pycomfy.server.app import AccessOptions, make_app
@@ -138,10 +138,12 @@ def _bind_host(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        return socket.create_server(address[:2], family=family, backlog=128)
+        listener = socket.create_server(address[:2], family=family, backlog=128)
+        send_at_once(listener)
     except (OSError, UnicodeError) as e:
         reason = os.strerror(e.errno) if isinstance(e, OSError) and e.errno and e.errno > 0 else "no such address here"
         raise BadInput(f"port {port} cannot be used there: {reason}", where=where) from e
+    return listener
 
 
 class _Server(uvicorn.Server):

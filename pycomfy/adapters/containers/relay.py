@@ -54,6 +54,7 @@ def bind_port(port: int) -> socket.socket:
     try:
         # A port whose last connections are not forgotten yet is free all the same; one that is listened at is not.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        send_at_once(listener)
         listener.bind((LOOPBACK, port))
         listener.listen(128)
     except OSError as e:
@@ -62,6 +63,12 @@ def bind_port(port: int) -> socket.socket:
         fix = suggest_retry("run", "another port; 0 for any that is free", port=Placeholder("PORT"))
         raise BadInput(what, where=f"{LOOPBACK}:{port}", fix=fix) from e
     return listener
+
+
+def send_at_once(listener: socket.socket) -> None:
+    """Let every connection to `listener` send what it has at once. Else the end of an answer may wait 40 ms, until its
+    beginning is acknowledged; asyncio sees to that for sockets that it has made itself alone."""
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 @contextlib.contextmanager

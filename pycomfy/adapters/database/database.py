@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING
 from pycomfy.adapters.database.connection import MAKE_ANEW, Connection, DamagedDatabase
 from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.records import (
-    CommitRow,
     DescriptionRow,
-    ImageKeyRow,
     ImageRecord,
     ImageVersionRow,
-    NameRow,
     NewestRecord,
     OperationCountRow,
     OperationRecord,
     OperationState,
     RunRecord,
-    TreeRow,
     VersionCountRow,
     VersionRecord,
 )
@@ -37,7 +33,7 @@ if TYPE_CHECKING:
 # for all, so that building for another does not change what a version is called by.
 _ABOUT = (
     "w.name, v.number AS version, coalesce(v.commit_id, '') AS \"commit\", v.parent_id AS parent,"
-    " coalesce(v.message, '') AS message, coalesce(v.changes, '[]') AS changes,"
+    " coalesce(v.message, '') AS message, coalesce(v.changes, '[]') AS summary,"
     " coalesce(v.created_by, '') AS created_by, v.created_at, v.comfyui_version, v.lock_sha256,"
     " newest.manifest_digest, newest.size_bytes AS size, v.problem"
 )
@@ -86,13 +82,12 @@ class Database(Connection):
     def commits(self) -> dict[str, dict[int, str]]:
         """Return the commit of every version, by workflow and number; "" for one that could not be read."""
         found: dict[str, dict[int, str]] = {}
-        for row in self.read(
-            CommitRow,
+        for name, number, commit, problem in self.read_tuples(
+            tuple[str, int, str | None, str | None],
             "SELECT w.name, v.number, v.commit_id, v.problem FROM workflow_versions v"
             " JOIN workflows w ON w.id = v.workflow_id",
         ):
-            commit = "" if row.problem is not None else row.commit_id
-            found.setdefault(row.name, {})[row.number] = commit or ""
+            found.setdefault(name, {})[number] = "" if problem is not None else commit or ""
         return found
 
     def index(
@@ -119,11 +114,11 @@ class Database(Connection):
 
     def names(self) -> list[str]:
         """Return every workflow's name, sorted."""
-        return [row.name for row in self.read(NameRow, "SELECT name FROM workflows ORDER BY name")]
+        return [name for (name,) in self.read_tuples(tuple[str], "SELECT name FROM workflows ORDER BY name")]
 
     def trees(self) -> set[str]:
         """Return the tree of every version."""
-        return {row.tree_id for row in self.read(TreeRow, "SELECT DISTINCT tree_id FROM workflow_versions")}
+        return {tree for (tree,) in self.read_tuples(tuple[str], "SELECT DISTINCT tree_id FROM workflow_versions")}
 
     # — images —
 
@@ -180,12 +175,12 @@ class Database(Connection):
 
     def image_keys(self) -> set[tuple[str, str, str]]:
         """Return tree, platform and manifest digest of every image."""
-        rows = self.read(
-            ImageKeyRow,
+        rows = self.read_tuples(
+            tuple[str, str, str],
             "SELECT v.tree_id, i.platform, i.manifest_digest FROM container_images i"
             " JOIN workflow_versions v ON v.id = i.version_id",
         )
-        return {(row.tree_id, row.platform, row.manifest_digest) for row in rows}
+        return set(rows)
 
     def descriptions(self) -> dict[tuple[str, str], list["BuiltImage"]]:
         """Return what the versions repository said of every image, by tree and platform; the newest build's last."""

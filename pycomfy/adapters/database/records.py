@@ -29,42 +29,12 @@ _FROM_JSON = BeforeValidator(_parse)
 
 
 @dataclass(frozen=True)
-class NameRow:
-    """A workflow."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class TreeRow:
-    """What versions have."""
-
-    tree_id: str
-
-
-@dataclass(frozen=True)
-class CommitRow:
-    """The commit of a version; None if that was never known. `problem` as in `VersionRecord`."""
-
-    name: str
-    number: int
-    commit_id: str | None
-    problem: str | None
-
-
-@dataclass(frozen=True)
-class ImageKeyRow:
-    """What tells an image from others."""
+class DescriptionRow:
+    """What the versions repository said of an image, and what the columns have of that."""
 
     tree_id: str
     platform: str
     manifest_digest: str
-
-
-@dataclass(frozen=True)
-class DescriptionRow(ImageKeyRow):
-    """What the versions repository said of an image, and what the columns have of that."""
-
     config_digest: str
     diff_ids: Annotated[list[str], _FROM_JSON]
     size_bytes: int
@@ -82,7 +52,7 @@ class OutputRow:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """A version; `parent` is None for the first, `changes` says what changed from it. `manifest_digest` and `size`
+    """A version; `parent` is None for the first, `summary` says what changed from it. `manifest_digest` and `size`
     (bytes) are its newest image's, None if none was built. `created_at` is UTC, as in 2025-12-05T09:30:00Z. `problem`
     says why its files cannot be read; then `comfyui_version` and `lock_sha256` are ""."""
 
@@ -91,7 +61,7 @@ class VersionRecord:
     commit: str
     parent: str | None
     message: str
-    changes: Annotated[tuple[str, ...], _FROM_JSON]
+    summary: Annotated[tuple[str, ...], _FROM_JSON]
     created_by: str
     created_at: str
     comfyui_version: str

@@ -77,11 +77,15 @@ def _list_commits(bare: BareRepository, name: str) -> list[str]:
     """Return the commits along a workflow's branch, newest first; none if there is no such workflow."""
     if not bare.exists:
         return []
+    kept = bare.kept.branches.get(name)
+    if kept is not None and find_tip(bare, name) == kept[0]:
+        return kept
     command = ("rev-list", "--first-parent", "--end-of-options", f"{HEADS}/{name}", "--")
     done = bare.run(*command)
     if done.status == 0:
         commits = done.output.decode().split()
         bare.check_ref(f"{HEADS}/{name}", commits[0])
+        bare.kept.branches[name] = commits
         return commits
     return [] if find_tip(bare, name) is None else bare.read(*command).decode().split()  # which says what is damaged
 

@@ -10,6 +10,8 @@ from pycomfy.core.versions.reference import format_label
 _FIELDS = ("%H", "%P", "%T", "%an <%ae>", "%ct", "%B")
 _OPTIONS = ("-z", "--no-mailmap", "--no-color", "--encoding=UTF-8", "--format=" + "%x00".join(_FIELDS))
 
+_MAX_KEPT = 1000  # commits
+
 
 @dataclass(frozen=True)
 class Version:
@@ -38,9 +40,15 @@ def read_branch(bare: BareRepository, name: str) -> list[Version]:
     return [_version(name, len(rows) - i, row) for i, row in enumerate(rows)]
 
 
-def read_version(bare: BareRepository, name: str, revision: str, number: int | None) -> Version:
-    """Return the commit `revision` as a version of the workflow `name`."""
-    return _version(name, number, _log(bare, "-1", "--end-of-options", revision)[0])
+def read_version(bare: BareRepository, name: str, commit: str, number: int | None) -> Version:
+    """Return a commit as a version of the workflow `name`."""
+    kept = bare.kept.commits
+    if commit not in kept:
+        row = _log(bare, "-1", "--end-of-options", commit)[0]
+        if len(kept) >= _MAX_KEPT:
+            kept.clear()
+        kept[commit] = row
+    return _version(name, number, kept[commit])
 
 
 def read_commits(bare: BareRepository, tips: Sequence[str]) -> list[Version]:

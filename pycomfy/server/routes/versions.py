@@ -16,7 +16,7 @@ from pycomfy.services.operations.requests import Form
 from pycomfy.services.studio.images import ImageResult, describe_image
 from pycomfy.services.studio.restore import PlannedRestore, preview_restore
 from pycomfy.services.versions.diff import DiffResult, diff
-from pycomfy.services.versions.log import LogEntry, log
+from pycomfy.services.versions.log import LogEntry, list_versions
 from pycomfy.services.versions.show import ShowResult, show
 
 router = APIRouter(prefix="/api/workflows/{name}/versions", tags=["versions"])
@@ -30,7 +30,7 @@ Other = Annotated[int | None, Query(ge=1, lt=10**9)]
 def list_all(workspace: WorkspaceOf, name: Name) -> list[LogEntry]:
     """The versions of a workflow, newest first; none of one that was never built."""
     with Operation().running():
-        return log(workspace, name) if name in workspace.versions.names() else []
+        return list_versions(workspace, name)
 
 
 @router.get("/{version}")

@@ -40,7 +40,7 @@ def test_versions_are_listed_newest_first_with_what_changed(database: Database) 
     assert [(v.name, v.version) for v in database.versions()] == [("hello", 2), ("b", 1), ("hello", 1)]
     assert database.names() == ["b", "hello"]
     newest = database.versions("hello")[0]
-    assert (newest.parent, newest.changes, newest.message) == (first.commit, ("node 3: a", "b"), "no. 2")
+    assert (newest.parent, newest.summary, newest.message) == (first.commit, ("node 3: a", "b"), "no. 2")
     assert (newest.comfyui_version, newest.size, newest.created_by) == ("0.3.75", 8_000_000_000, "A <a@x>")
     assert newest.manifest_digest == "sha256:" + "1" * 64
     assert database.versions("hello")[1].manifest_digest is None
