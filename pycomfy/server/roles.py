@@ -5,6 +5,7 @@ A request is looked up here before anything of it is read. So a route that was f
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
 from starlette.exceptions import HTTPException
@@ -91,13 +92,15 @@ class Rule(NamedTuple):
 _RULES = tuple(Rule(method, path, role, compile_path(path)[0]) for (method, path), role in ROLES.items())
 
 
-def find_rules(path: str) -> list[Rule]:
-    """Return the rows for a path, a method each; of two for one method the router takes the first, too."""
+@lru_cache(maxsize=128)
+def find_rules(path: str) -> tuple[Rule, ...]:
+    """Return the rows for a path, a method each; of two for one method the router takes the first, too. Both who may
+    ask and what is counted depend on it: it is looked up once."""
     found: dict[str, Rule] = {}
     for rule in _RULES:
         if rule.pattern.match(path):
             found.setdefault(rule.method, rule)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def list_kinds() -> set[str]:

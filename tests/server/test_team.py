@@ -326,4 +326,4 @@ def test_rules_are_found_as_the_router_finds_routes() -> None:
     assert {rule.path for rule in find_rules("/api/operations/k/outputs/a/b.png")} == {
         "/api/operations/{key}/outputs/{path:path}"
     }
-    assert find_rules("/api/operations/k/outputs") == [] and find_rules("/api/workflows/") == []
+    assert find_rules("/api/operations/k/outputs") == () and find_rules("/api/workflows/") == ()

@@ -4,7 +4,6 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,23 +68,14 @@ class Entry(NamedTuple):
     size: int
 
 
-@dataclass
-class Kept:
-    """What was read of a repository and cannot change, for a server, which is asked the same again and again: commits
-    say which others are before them. `branches` are the commits along each branch, newest first; `commits` the fields
-    of some."""
-
-    branches: dict[str, list[str]] = field(default_factory=dict)
-    commits: dict[str, list[str]] = field(default_factory=dict)
-
-
 class BareRepository(GitRunner):
     """The bare repository at `path`. `writing` makes it if it is missing; reading one that is missing finds nothing."""
 
     def __init__(self, path: Path) -> None:
         # The repository's own as well: an older one lacks them.
         super().__init__(path.absolute(), (*_SETTINGS, *SETTINGS.items()))
-        self.kept = Kept()
+        self.kept_commits: dict[str, list[str]] = {}
+        """The fields of commits that were read, which cannot change: a server is asked for the same ones again."""
 
     @property
     def exists(self) -> bool:

@@ -10,6 +10,7 @@ from pycomfy.core.versions.reference import Reference, check_tag, check_workflow
 from pycomfy.errors import BadInput, NotFound, suggest
 
 HEADS = "refs/heads"
+TAGS = "refs/tags"
 
 
 def find_tip(bare: BareRepository, name: str) -> str | None:
@@ -35,12 +36,20 @@ def select_tips(refs: Mapping[str, str]) -> dict[str, str]:
 
 def list_tags(bare: BareRepository, name: str | None = None) -> dict[str, str]:
     """Return the commit of each tag, by `NAME@tag`, of one workflow or all."""
+    return select_tags(bare, bare.refs(TAGS if name is None else f"{TAGS}/{name}"))
+
+
+def select_tags(bare: BareRepository, refs: Mapping[str, str]) -> dict[str, str]:
+    """Return the commit of each tag among all refs, by `NAME@tag`."""
+    tags = {ref: object_ for ref, object_ in refs.items() if ref.startswith(f"{TAGS}/")}
+    kinds = bare.kinds(list(tags.values()))
     found = {}
-    for ref, object_ in bare.refs("refs/tags" if name is None else f"refs/tags/{name}").items():
-        workflow, _, tag = ref.removeprefix("refs/tags/").partition("/")
+    for ref, object_ in tags.items():
+        workflow, _, tag = ref.removeprefix(f"{TAGS}/").partition("/")
         commit: str | None = object_
-        with contextlib.suppress(DamagedRepository):  # whoever reads the commit sees that
-            commit = bare.resolve(ref)
+        if kinds.get(object_) not in (None, "commit"):  # a tag with a message; and whoever reads what is lost sees that
+            with contextlib.suppress(DamagedRepository):
+                commit = bare.resolve(ref)
         if commit is not None and tag and "/" not in tag:
             found[f"{workflow}@{tag}"] = commit
     return found
@@ -77,15 +86,11 @@ def _list_commits(bare: BareRepository, name: str) -> list[str]:
     """Return the commits along a workflow's branch, newest first; none if there is no such workflow."""
     if not bare.exists:
         return []
-    kept = bare.kept.branches.get(name)
-    if kept is not None and find_tip(bare, name) == kept[0]:
-        return kept
     command = ("rev-list", "--first-parent", "--end-of-options", f"{HEADS}/{name}", "--")
     done = bare.run(*command)
     if done.status == 0:
         commits = done.output.decode().split()
         bare.check_ref(f"{HEADS}/{name}", commits[0])
-        bare.kept.branches[name] = commits
         return commits
     return [] if find_tip(bare, name) is None else bare.read(*command).decode().split()  # which says what is damaged
 

@@ -42,7 +42,7 @@ def read_branch(bare: BareRepository, name: str) -> list[Version]:
 
 def read_version(bare: BareRepository, name: str, commit: str, number: int | None) -> Version:
     """Return a commit as a version of the workflow `name`."""
-    kept = bare.kept.commits
+    kept = bare.kept_commits
     if commit not in kept:
         row = _log(bare, "-1", "--end-of-options", commit)[0]
         if len(kept) >= _MAX_KEPT:
@@ -57,9 +57,8 @@ def read_commits(bare: BareRepository, tips: Sequence[str]) -> list[Version]:
     return [_version("", None, row) for row in rows]
 
 
-def list_related(bare: BareRepository, commit: str) -> set[str]:
-    """Return the branches that have the first version in common with `commit`."""
-    roots = bare.read("rev-list", "--max-parents=0", commit, "--").decode().split()
+def list_related(bare: BareRepository, roots: Sequence[str]) -> set[str]:
+    """Return the branches that have any of the first commits `roots`."""
     shared = [f"--contains={root}" for root in roots]
     names = bare.read("for-each-ref", "--format=%(refname:lstrip=2)", *shared, "refs/heads").decode(errors="replace")
     return set(names.split("\n")[:-1])

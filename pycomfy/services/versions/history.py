@@ -1,9 +1,10 @@
 """Show a workflow's history with that of the workflows that share versions with it: what was branched and merged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pycomfy.adapters.versions.lookup import list_tips
-from pycomfy.adapters.versions.version import list_related, read_commits
+from pycomfy.adapters.versions.lookup import HEADS, TAGS, select_tags, select_tips
+from pycomfy.adapters.versions.version import Version, list_related, read_commits
 from pycomfy.core.versions.history import number_versions
 from pycomfy.core.versions.reference import Reference
 from pycomfy.services.results import Result
@@ -39,14 +40,12 @@ class HistoryResult(Result):
 
 def read_history(workspace: Workspace, name: str) -> HistoryResult:
     """Return the history of a workflow. Raises `NotFound`."""
-    versions = workspace.versions
-    own = versions.find(Reference(name))
-    related = list_related(versions.bare, own.commit)
-    tips = {one: commit for one, commit in list_tips(versions.bare).items() if one in related or one == name}
-    commits = read_commits(versions.bare, list(tips.values()))
+    bare = workspace.versions.bare
+    refs = bare.refs(HEADS, TAGS)
+    tips, commits = _read_commits(workspace, name, select_tips(refs))
     numbers = number_versions({one.commit: one.parents for one in commits}, tips, first=name)
     tags: dict[str, list[str]] = {}
-    for label, commit in versions.tags().items():
+    for label, commit in select_tags(bare, refs).items():
         tags.setdefault(commit, []).append(label)
     newest: dict[str, list[str]] = {}
     for one, commit in tips.items():
@@ -65,3 +64,17 @@ def read_history(workspace: Workspace, name: str) -> HistoryResult:
         for one in commits[:MAX_ENTRIES]
     )
     return HistoryResult(name=name, entries=entries, more=len(commits) > MAX_ENTRIES)
+
+
+def _read_commits(workspace: Workspace, name: str, tips: Mapping[str, str]) -> tuple[dict[str, str], list[Version]]:
+    """Return the newest commits of a workflow and of those that share some with it, and all commits before them."""
+    own = workspace.versions.find(Reference(name)).commit
+    bare = workspace.versions.bare
+    commits = read_commits(bare, [own])
+    others = tips.keys() - {name}
+    if others:
+        others &= list_related(bare, [one.commit for one in commits if not one.parents])
+    related = {one: own if one == name else tip for one, tip in tips.items() if one in {*others, name}} or {name: own}
+    if {*related.values()} - {one.commit for one in commits}:
+        commits = read_commits(bare, list(related.values()))
+    return related, commits

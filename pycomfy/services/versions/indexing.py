@@ -137,8 +137,8 @@ def _read_images(
     workspace: Workspace, database: Database, images: set[tuple[str, str]], new: set[str]
 ) -> "list[IndexedImage]":
     """Return the images that the database lacks, among `images` (tree and platform), and those of the trees `new`."""
-    known, trees = {(tree, platform) for tree, platform, _ in database.image_keys()}, database.trees()
-    lacking = {tree for tree, _ in images - known if tree in trees} | new
+    unknown = images - {(tree, platform) for tree, platform, _ in database.image_keys()}
+    lacking = ({tree for tree, _ in unknown} & database.trees() if unknown else set()) | new
     if not lacking:
         return []
     from pycomfy.adapters.database.entries import IndexedImage

@@ -275,3 +275,10 @@ def test_a_port_that_is_taken_is_named_with_a_way_out() -> None:
         with pytest.raises(BadInput, match=f"port {port} cannot be used: Address already in use") as caught:
             bind_port(port)
     assert "port=PORT" in caught.value.fix
+
+
+def test_the_end_of_an_answer_does_not_wait_for_its_beginning_to_be_acknowledged() -> None:
+    with bind_port(0) as listener, socket.create_connection(listener.getsockname()) as _:
+        connection, _address = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
