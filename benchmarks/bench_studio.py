@@ -32,8 +32,8 @@ from pycomfy.services.workspace import Workspace
 
 TITLE = "The studio's server"
 NOTE = (
-    "The 95th percentile of 60 requests of each, over a socket, one after the other, from another thread; and what one\n"
-    "costs of the processors on the average, with the client and the git processes.\n"
+    "The 95th percentile of 60 requests of each, over a socket, one after the other, from another thread; and what\n"
+    "one costs of the processors on the average, with the client and the git processes.\n"
 )
 GOAL = "under 50 ms"
 REQUESTS = 60
