@@ -39,7 +39,8 @@ def gc(
     """Free the disk of what nothing needs; every version stays restorable.
 
     What goes: layers that no version has, sources in the Nix store that the archive has whole, and sources in the
-    archive that no version needs. On a terminal it asks first.
+    archive that no version needs, and files given to runs in the studio that no run in the history has, after a day.
+    On a terminal it asks first.
 
     Layers of a version that `--keep` or `--older-than` names go only if the archive has all that they are made of:
     `pycomfy restore NAME@V` makes them again. What a container uses stays.

@@ -1,5 +1,6 @@
 """`gc` frees what it says, and nothing that a version is restored from."""
 
+import io
 import os
 import subprocess
 
@@ -16,6 +17,7 @@ from pycomfy.services.archive.restore_image import RestoredImage, restore_image
 from pycomfy.services.disk.collect import GcRequest, GcResult, plan_gc
 from pycomfy.services.disk.usage import measure_disk
 from pycomfy.services.project import host_platform
+from pycomfy.services.studio.uploads import keep_upload
 from pycomfy.services.versions.indexing import index, layout_link
 from tests.support.archived_versions import ArchivedVersions
 
@@ -159,3 +161,11 @@ def test_disk_says_what_gc_frees(both: ArchivedVersions) -> None:
     assert usage.size == sum(use.size or 0 for use in usage.uses)
     (small,) = usage.workflows
     assert (small.name, small.images) == ("small", 2) and small.own == small.size > 0
+
+
+def test_files_that_were_given_to_runs_go_once_no_run_has_them(both: ArchivedVersions) -> None:
+    path = keep_upload(both.workspace, io.BytesIO(b"cat"), "cat.png").path
+    os.utime(path.parent, (0, 0))
+    assert "files given to runs in the studio" in [use.title for use in measure_disk(both.workspace).uses]
+    done = free(both, GcRequest())
+    assert "uploads" in kinds(done) and not path.parent.exists()

@@ -28,13 +28,14 @@ from pycomfy.services.disk.layers import (
     read_image_versions,
 )
 from pycomfy.services.results import Result
+from pycomfy.services.studio.uploads import find_unused_uploads
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 
 _IN_USE = ("projects", "dry-runs")
 """Folders of the cache in which others may be working; they remove what was left there."""
 
-Freed = Literal["layers", "sources", "archive", "cache", "engine"]
+Freed = Literal["layers", "sources", "archive", "uploads", "cache", "engine"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def plan_gc(workspace: Workspace, request: GcRequest) -> GcPlan:
         *_plan_layers(workspace, released),
         *_plan_sources(workspace, needed),
         *_plan_archive(workspace),
+        *_plan_uploads(workspace),
         *(_plan_caches(workspace) if request.caches else ()),
         *(_plan_loaded(workspace) if request.loaded else ()),
     ]
@@ -195,6 +197,21 @@ def _plan_archive(workspace: Workspace) -> Iterator[_Step]:
         return removed.paths, removed.size
 
     yield _Step(FreedItem("archive", "sources in the archive that no version needs", found.paths, found.size), free)
+
+
+def _plan_uploads(workspace: Workspace) -> Iterator[_Step]:
+    sizes = {path: measure(path) for path in find_unused_uploads(workspace)}
+
+    def free() -> tuple[int, int]:
+        unused = [path for path in find_unused_uploads(workspace) if path in sizes]  # one may have been sent again
+        for path in unused:
+            remove_folder(path)
+        gone = [path for path in unused if not path.exists()]
+        return len(gone), sum(sizes[path] for path in gone)
+
+    if sizes:
+        title = "files given to runs in the studio that no run in the history has"
+        yield _Step(FreedItem("uploads", title, len(sizes), sum(sizes.values())), free)
 
 
 def _plan_caches(workspace: Workspace) -> Iterator[_Step]:

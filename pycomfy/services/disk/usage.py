@@ -129,10 +129,11 @@ def _measure_folders(workspace: Workspace) -> Iterator[DiskUse]:
     database = database_path(paths)
     files = sum(measure(p) for p in _children(data) if p.name.startswith(database.name))
     yield DiskUse("versions", "database", str(database), files)
+    uploads = (suggest("gc", "what no run in the history has"),)
     yield DiskUse("outputs", "outputs that could not be saved", str(paths.unsaved), measure(paths.unsaved))
     yield DiskUse("outputs", "jobs that run, or were interrupted", str(paths.jobs), measure(paths.jobs))
     yield DiskUse("outputs", "jobs and files of served versions", str(paths.served), measure(paths.served))
-    yield DiskUse("outputs", "files given to runs in the studio", str(paths.uploads), measure(paths.uploads))
+    yield DiskUse("outputs", "files given to runs in the studio", str(paths.uploads), measure(paths.uploads), uploads)
     yield DiskUse("outputs", "operations of the studio", str(paths.operations), measure(paths.operations))
     yield DiskUse("logs", "logs", str(data / "logs"), measure(data / "logs"))
 
