@@ -21,6 +21,10 @@ _STATUSES: tuple[tuple[type[PycomfyError], int], ...] = (
 )
 
 
+STATUSES = frozenset(status for _, status in _STATUSES)
+"""Those of our errors."""
+
+
 class Problem(BaseModel):
     """`message` says what happened, `where` the place. Each of `fixes` is `{advice}` or `{action, arguments, note}`."""
 
@@ -35,12 +39,16 @@ class Problem(BaseModel):
     fixes: list[dict[str, Any]] = []
 
 
+_DESCRIPTIONS: dict[int | str, str] = {
+    "4XX": "An error that the user can fix",
+    502: "Another server cannot be reached, or does not answer as it should",
+    503: "A program that is needed is not there, or the users cannot be read now",
+    507: "The disk is full",
+}
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "model": Problem,
-        "description": "An error that the user can fix",
-        "content": {"application/problem+json": {}},
-    }
+    status: {"model": Problem, "description": description, "content": {"application/problem+json": {}}}
+    for status, description in _DESCRIPTIONS.items()
 }
 
 

@@ -7,6 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from pycomfy.server.app import AccessOptions, make_app
 from pycomfy.server.callers import OwnerAlone
+from pycomfy.server.problems import STATUSES
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.workspace import Workspace
 
@@ -27,3 +28,11 @@ def test_the_document_is_valid(tmp_path: Path) -> None:
     OpenAPIV31SpecValidator(
         make_app(workspace, OperationRunner(workspace), AccessOptions(OwnerAlone("t"))).openapi()
     ).validate()
+
+
+def test_every_status_of_an_error_is_documented_for_every_request(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    document = make_app(workspace, OperationRunner(workspace), AccessOptions(OwnerAlone("t"))).openapi()
+    documented = [one["responses"].keys() for path in document["paths"].values() for one in path.values()]
+    for status in STATUSES:
+        assert all(str(status) in one or f"{status // 100}XX" in one for one in documented), status
