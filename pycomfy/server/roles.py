@@ -76,6 +76,12 @@ KINDS: Mapping[str, Role] = {
     "verify": Role.BUILD,
     "restore": Role.BUILD,
     "models-pull": Role.BUILD,
+    "gc": Role.BUILD,
+    "reindex": Role.BUILD,
+    "catalog-update": Role.BUILD,
+    "archive-fill": Role.BUILD,
+    "archive-verify": Role.BUILD,
+    "models-verify": Role.BUILD,
 }
 """The role that each kind of operation needs."""
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from pycomfy.core.loose_json import as_mapping
+from pycomfy.errors import suggest
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.workspace import Workspace
 from tests.support.studio import BEARER, gate, studio
@@ -48,6 +50,21 @@ def test_a_workflow_that_is_not_there_fails_as_an_operation(client: TestClient) 
     assert client.get(f"/api/operations/{key}").json()["error"]["code"] == "not-found"
 
 
+def test_a_fix_that_needs_no_workflow_is_an_operation(client: TestClient, runner: OperationRunner) -> None:
+    """Its kind is the fix's action with a hyphen for each space, its arguments are the fix's."""
+    bare = runner.workspace.versions.bare
+    with bare.writing():
+        pass
+    fix = suggest("reindex", "copies it again").as_dict()
+    body = {"kind": str(fix["action"]).replace(" ", "-"), **dict(as_mapping(fix["arguments"]))}
+    answer = client.post("/api/operations", json=body)
+    assert answer.status_code == 201, answer.text
+    key = answer.json()["id"]
+    wait_until(lambda: is_over(client, key))
+    found = client.get(f"/api/operations/{key}").json()
+    assert (found["state"], found["workflow"], found["command"]) == ("done", "", ["reindex"])
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -64,6 +81,10 @@ def test_a_workflow_that_is_not_there_fails_as_an_operation(client: TestClient) 
         {"kind": "restore", "workflow": "a@1", "form": "project", "folder": "--to"},
         {"kind": "restore", "workflow": "a@1", "form": "project", "folder": "x/y"},
         {"kind": "restore", "workflow": "a@1", "form": "project", "folder": "/x\u0000y"},
+        {"kind": "gc", "caches": True},
+        {"kind": "gc", "keep": -1},
+        {"kind": "gc", "workflow": "a"},
+        {"kind": "doctor"},
         [],
     ],
 )

@@ -30,10 +30,10 @@ def start(
     runner: RunnerOf, caller: CallerOf, connection: Request, request: Annotated[OperationRequest, Body()]
 ) -> OperationEntry:
     """Start an operation; it waits for its turn if many run."""
-    setattr(connection.state, DID, f"{request.kind} {request.workflow}")
+    setattr(connection.state, DID, f"{request.kind} {request.workflow}".strip())
     check_start(runner.workspace, request, caller)
     started = runner.start(request, caller.name)
-    setattr(connection.state, DID, f"{request.kind} {request.workflow} {started.id}")
+    setattr(connection.state, DID, " ".join(filter(None, (request.kind, request.workflow, started.id))))
     return started
 
 

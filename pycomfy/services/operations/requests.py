@@ -21,6 +21,8 @@ Word = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x20-]
 
 AbsolutePath = Annotated[str, StringConstraints(max_length=1000, pattern=r"^/[^\x00-\x1f]*$")]
 
+Count = Annotated[int, Field(ge=0, lt=10**6)]
+
 Form = Literal["image", "folder", "project"]
 """What a version is restored as."""
 
@@ -129,7 +131,91 @@ class RunRequest(Request):
         return words + (["--gpus", self.gpus] if self.gpus is not None else [])
 
 
+class MachineRequest(Request):
+    """What is done to the machine: fixes of errors ask for it. It has no workflow."""
+
+    workflow: Literal[""] = ""
+
+    @property
+    def name(self) -> str:
+        return ""
+
+
+class CollectRequest(MachineRequest):
+    """Free what nothing needs; with `keep` and `older_than` (days) layers of older versions, too, with `loaded` images
+    in the engine. Caches are not freed: that may be done only while nothing else runs."""
+
+    kind: Literal["gc"]
+    keep: Count | None = None
+    older_than: Count | None = None
+    loaded: bool = False
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        words = ["gc", "--json"]
+        words += ["--keep", str(self.keep)] if self.keep is not None else []
+        words += ["--older-than", str(self.older_than)] if self.older_than is not None else []
+        return words + (["--loaded"] if self.loaded else [])
+
+
+class ReindexRequest(MachineRequest):
+    """Make the database anew."""
+
+    kind: Literal["reindex"]
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["reindex", "--json"]
+
+
+class UpdateCatalogRequest(MachineRequest):
+    """Fetch the lists of node packs."""
+
+    kind: Literal["catalog-update"]
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["catalog", "update", "--json"]
+
+
+class FillArchiveRequest(MachineRequest):
+    """Put into the archive what versions need; with `models` models, too."""
+
+    kind: Literal["archive-fill"]
+    models: bool = False
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["archive", "fill", "--json"] + (["--models"] if self.models else [])
+
+
+class VerifyArchiveRequest(MachineRequest):
+    """Compare all that is in the archive with its hashes; with `repair` fetch anew what is damaged."""
+
+    kind: Literal["archive-verify"]
+    repair: bool = False
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["archive", "verify", "--json"] + (["--repair"] if self.repair else [])
+
+
+class VerifyModelsRequest(MachineRequest):
+    """Compare all models with their hashes."""
+
+    kind: Literal["models-verify"]
+
+    def command(self, workspace: Workspace, folder: Path) -> list[str]:
+        return ["models", "verify", "--json"]
+
+
 OperationRequest = Annotated[
-    LockRequest | BuildRequest | VerifyRequest | RestoreRequest | PullModelsRequest | RunRequest,
+    LockRequest
+    | BuildRequest
+    | VerifyRequest
+    | RestoreRequest
+    | PullModelsRequest
+    | RunRequest
+    | CollectRequest
+    | ReindexRequest
+    | UpdateCatalogRequest
+    | FillArchiveRequest
+    | VerifyArchiveRequest
+    | VerifyModelsRequest,
     Field(discriminator="kind"),
 ]

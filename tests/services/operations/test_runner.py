@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.operations import runner as module
-from pycomfy.services.operations.requests import BuildRequest, LockRequest, RunRequest, VerifyRequest
+from pycomfy.services.operations.requests import (
+    BuildRequest,
+    LockRequest,
+    OperationRequest,
+    Request,
+    RunRequest,
+    VerifyRequest,
+)
 from pycomfy.services.operations.results import read_events
 from pycomfy.services.operations.runner import OperationRunner
 from pycomfy.services.studio.working_folders import add_example
@@ -183,3 +191,26 @@ def test_commands_are_those_of_the_command_line(workspace: Workspace, tmp_path: 
         str(tmp_path / "outputs"),
     ]
     assert json.loads((tmp_path / "inputs.json").read_text()) == {"text": "é"}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"kind": "gc"}, ["gc", "--json"]),
+        (
+            {"kind": "gc", "keep": 0, "older_than": 9, "loaded": True},
+            "gc --json --keep 0 --older-than 9 --loaded".split(),
+        ),
+        ({"kind": "reindex"}, ["reindex", "--json"]),
+        ({"kind": "catalog-update"}, ["catalog", "update", "--json"]),
+        ({"kind": "archive-fill", "models": True}, ["archive", "fill", "--json", "--models"]),
+        ({"kind": "archive-verify", "repair": True}, ["archive", "verify", "--json", "--repair"]),
+        ({"kind": "models-verify"}, ["models", "verify", "--json"]),
+    ],
+)
+def test_what_is_done_to_the_machine_needs_no_workflow(
+    workspace: Workspace, tmp_path: Path, body: dict[str, object], words: list[str]
+) -> None:
+    request = TypeAdapter[Request](OperationRequest).validate_python(body)
+    assert (request.name, request.workflow) == ("", "")
+    assert request.command(workspace, tmp_path) == words

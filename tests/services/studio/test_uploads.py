@@ -39,7 +39,8 @@ def given_to_a_run(workspace: Workspace, path: Path) -> None:
 
 
 def given_to_an_operation(workspace: Workspace, path: Path, state: OperationState) -> None:
-    arguments: dict[str, object] = {"kind": "run", "workflow": "hello", "inputs": {"image": str(path), "seed": 1, "text": "/\0"}}
+    inputs = {"image": str(path), "seed": 1, "text": "/\0"}
+    arguments: dict[str, object] = {"kind": "run", "workflow": "hello", "inputs": inputs}
     at = "2026-01-01T00:00:00.000Z"
     operation = OperationRecord(f"key-{state}", "run", "hello", arguments, state, at, None, None, None)
     with workspace.open_database() as database:
