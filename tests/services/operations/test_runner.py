@@ -199,7 +199,7 @@ def test_commands_are_those_of_the_command_line(workspace: Workspace, tmp_path: 
         ({"kind": "gc"}, ["gc", "--json"]),
         (
             {"kind": "gc", "keep": 0, "older_than": 9, "loaded": True},
-            "gc --json --keep 0 --older-than 9 --loaded".split(),
+            ["gc", "--json", "--keep", "0", "--older-than", "9", "--loaded"],
         ),
         ({"kind": "reindex"}, ["reindex", "--json"]),
         ({"kind": "catalog-update"}, ["catalog", "update", "--json"]),
