@@ -45,10 +45,12 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             self._in_body = False
             self._since_body = 0
             self._timer: asyncio.TimerHandle | None = None
+            self._since: float | None = None
+            """When the head began that is being read."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
-            self._timer = self.loop.call_later(HEAD_LIMIT, transport.close)
+            self._begin_head()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()
@@ -57,8 +59,7 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self._head = 1
-            if self._timer is None:
-                self._timer = self.loop.call_later(HEAD_LIMIT, self.transport.close)
+            self._begin_head()
 
         def on_body(self, body: bytes) -> None:
             self._since_body = 0
@@ -73,7 +74,7 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             super().on_message_complete()
 
         def on_headers_complete(self) -> None:
-            self._stop()
+            self._since = None
             self._head = 0
             if len(self.pipeline) >= MAX_WAITING:
                 self._end_after_answers()
@@ -133,7 +134,25 @@ def limit_http(max_header: int) -> type[HttpToolsProtocol]:
             # Closed at once, with something unread, the answer would be lost on the way.
             self._timer = self.loop.call_later(LINGER, self.transport.close)
 
+        def _begin_head(self) -> None:
+            self._since = self._since or self.loop.time()
+            if self._timer is None:
+                self._timer = self.loop.call_later(HEAD_LIMIT, self._look)
+
+        def _look(self) -> None:
+            """End the connection if the head did not come in time. One timer serves many requests, one after another:
+            to make and cancel one for each takes longer than to look again."""
+            self._timer = None
+            if self._since is None:
+                return
+            left = self._since + HEAD_LIMIT - self.loop.time()
+            if left <= 0:
+                self.transport.close()
+            else:
+                self._timer = self.loop.call_later(left, self._look)
+
         def _stop(self) -> None:
+            self._since = None
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

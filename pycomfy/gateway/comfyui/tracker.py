@@ -110,8 +110,11 @@ class Tracker:
     def tells_all(self) -> bool:
         """Whether the history would add nothing, once ComfyUI is idle: where every message came, from the start to the
         success, of nodes of the graph itself that all ran."""
-        is_success = self.end is not None and self.end[0] == "execution_success"
-        return self._is_plain and is_success and not self.cached and len(self.returned) < MAX_RETURNED
+        return self._is_plain and self.has_succeeded and not self.cached and len(self.returned) < MAX_RETURNED
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.end is not None and self.end[0] == "execution_success"
 
     def succeed(self) -> None:
         """The history says so: messages may be late, or lost."""

@@ -26,6 +26,9 @@ HEARTBEAT = 5.0
 PROGRESS_INTERVAL = 0.5
 """Seconds between two snapshots of the progress, as the contract says (about two a second)."""
 
+_TURNS = 3
+"""Rounds of the event loop from an event to its bytes in the socket: the reader, its task, the corked transport."""
+
 _OUT_OF_MEMORY = ("OutOfMemoryError", "Allocation on device", "CUDA out of memory", "HIP out of memory")
 
 
@@ -153,6 +156,9 @@ class Dispatcher:
                 await self.stager.clean(job)
             if ended is not None:
                 await self.tell(ended)
+                # Those who wait for the job hear of its end before anything else is done.
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
             for part in running.parts:
                 await part.station.temp.take(list(part.outputs))
 
@@ -176,7 +182,7 @@ class Dispatcher:
         except JobFailed as e:
             return await self._finish(running, "failed", e.error)
         prompt_id = job.id if job.attempt == 1 else str(uuid.uuid5(uuid.UUID(job.id), str(job.attempt)))
-        deadline = asyncio.create_task(self._halt_at_deadline(running))
+        deadline = self._halt_at_deadline(running)
         try:
             branches = await self._borrow(running)
             running.parts = assign(branches, running.held, graph)
@@ -185,7 +191,8 @@ class Dispatcher:
                     part.begin(prompt_id)
                     group.create_task(self._run_part(running, part))
         finally:
-            deadline.cancel()
+            if deadline is not None:
+                deadline.cancel()
         await self._collect_broken(running)
         # Before anybody can know of the end: the next job may need them all.
         running.give_back()
@@ -303,8 +310,8 @@ class Dispatcher:
     def _tell_progress(self, running: Running, tracker: Tracker) -> None:
         """Of the whole job; `tracker` has news."""
         now = time.monotonic()
-        if now - running.told_at < PROGRESS_INTERVAL and not tracker.ended:
-            return
+        if tracker.has_succeeded or (now - running.told_at < PROGRESS_INTERVAL and not tracker.ended):
+            return  # the status that follows a success says that all is done
         running.told_at = now
         progress = running.progress()
         if progress != running.told:
@@ -314,10 +321,12 @@ class Dispatcher:
             running.preview = tracker.preview
             self.live.preview(running.job.id, tracker.preview)
 
-    async def _halt_at_deadline(self, running: Running) -> None:
-        if running.job.deadline_at is not None:
-            await asyncio.sleep(running.job.deadline_at.timestamp() - time.time())
-            running.halt("expired")
+    @staticmethod
+    def _halt_at_deadline(running: Running) -> asyncio.TimerHandle | None:
+        if running.job.deadline_at is None:
+            return None
+        left = running.job.deadline_at.timestamp() - time.time()
+        return asyncio.get_running_loop().call_later(left, running.halt, "expired")
 
     async def _keep_lease(self, running: Running) -> None:
         while True:

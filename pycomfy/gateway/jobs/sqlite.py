@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 from . import sqlite_rows as rows
 from .model import TERMINAL, TRANSITIONS, Job, JobError, JobRequest, Output, State
-from .sqlite_file import JobsFile
+from .sqlite_file import JobsFile, Use
 from .sqlite_thread import StoreThread
 from .store import BatchTooLarge, Counts, Delivery, JobFilter, KeyReuse, Page, QueueFull, StoreFull
 
@@ -45,7 +45,8 @@ class StoreSettings:
 
     `durable` says what waits for the disk, and so survives a loss of power when its call returns: every change of a
     state, the acceptance of jobs only, or nothing. All survive the end of the process.
-    `reserve` is the space in bytes that is kept for accepted jobs where the disk is full, 0 for none.
+    `reserve` is the space in bytes that is kept for accepted jobs where the disk is full, and half as much again for
+    their ends; 0 is none.
     """
 
     max_queued: int = 1000
@@ -105,7 +106,7 @@ class SqliteStore:
         durable = self._settings.durable != "none"
         quick = len(requests) <= _FEW and self._file.has_reserve
         return await self._submit(
-            lambda: self._add(requests), durable=durable, quick=quick, reserved=False, then=self._arrived
+            lambda: self._add(requests), durable=durable, quick=quick, use="none", then=self._arrived
         )
 
     def _add(self, requests: list[JobRequest]) -> list[Job]:
@@ -213,7 +214,7 @@ class SqliteStore:
                 self._leases[job.id] = (job.attempt, now + lease)
                 self._starts.append(now)
 
-        claimed = self._submit(lambda: self._claim(worker, loaded), then=note)
+        claimed = self._submit(lambda: self._claim(worker, loaded), use="some", then=note)
         try:
             return await asyncio.shield(claimed)
         except asyncio.CancelledError:
@@ -278,7 +279,7 @@ class SqliteStore:
                 rows.update(self._db, held.model_copy(update={"outputs": (*held.outputs, output)}))
             return held is not None
 
-        return await self._change(work)
+        return await self._change(work, use="some")
 
     async def finish(
         self,
@@ -412,8 +413,15 @@ class SqliteStore:
     async def _read(self, work: Callable[[], T], *, quick: bool = True) -> T:
         return await self._thread.submit(lambda: self._file.read(work), quick=quick)
 
-    async def _change(self, work: Callable[[], T], *, quick: bool = True, then: Callable[[T], None] | None = None) -> T:
-        return await self._submit(work, durable=self._settings.durable == "all", quick=quick, then=then)
+    async def _change(
+        self,
+        work: Callable[[], T],
+        *,
+        quick: bool = True,
+        use: Use = "all",
+        then: Callable[[T], None] | None = None,
+    ) -> T:
+        return await self._submit(work, durable=self._settings.durable == "all", quick=quick, use=use, then=then)
 
     def _submit(
         self,
@@ -421,12 +429,12 @@ class SqliteStore:
         *,
         durable: bool = False,
         quick: bool = True,
-        reserved: bool = True,
+        use: Use = "all",
         then: Callable[[T], None] | None = None,
     ) -> "asyncio.Future[T]":
         def call() -> T:
             before = self._db.total_changes
-            result = self._file.change(work, reserved=reserved)
+            result = self._file.change(work, use=use)
             if changes := self._db.total_changes - before:
                 self._thread.committed(changes)
             if then is not None:

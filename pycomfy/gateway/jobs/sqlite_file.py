@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from .store import StoreFull, StoreUnavailable
 
@@ -112,6 +112,11 @@ _SMALL = 32 << 20
 """A file of so many bytes is checked whole at every start; a large one takes seconds, on a slow disk half a minute."""
 
 
+Use = Literal["none", "some", "all"]
+"""How much of the space in reserve a change may use. The end of a job may use all: a node that fills the disk would
+take at once what was given up before, for the start of another job."""
+
+
 class Unusable(StoreUnavailable):
     """The file holds no jobs that can be read: it is damaged, another program's, or a newer gateway's. Says which.
 
@@ -130,8 +135,11 @@ class JobsFile:
         self.path = path
         self.set_aside: Path | None = None
         self.reason: str | None = None
-        self._reserve = path.with_name(path.name + "-reserve")
-        self._reserve_bytes = reserve
+        self._reserves = {
+            path.with_name(path.name + "-reserve"): reserve,
+            path.with_name(path.name + "-reserve-for-ends"): reserve // 2,
+        }
+        """Files in the order in which they are given up, with their sizes in bytes."""
         self.has_reserve = False
         self._suspect = path.with_name(path.name + "-suspect")
         """Is there if damage was found while the file was in use: the next start checks it whole."""
@@ -152,7 +160,7 @@ class JobsFile:
                 self._suspect.unlink()
             return self._connect()
         except StoreFull:
-            if not self.spend_reserve():
+            if not any(self._spend(part) for part in self._reserves):
                 raise
             return self._connect()
 
@@ -194,29 +202,30 @@ class JobsFile:
                 raise StoreUnavailable(f"{self.path} is in use by another process") from error
             raise StoreUnavailable(f"cannot use {self.path}: {error}") from error
 
-    def change(self, work: Callable[[], T], *, reserved: bool = True) -> T:
+    def change(self, work: Callable[[], T], *, use: Use = "all") -> T:
         """Do the work in a transaction, which is committed or leaves nothing.
 
-        Where the disk is full, room is made and it is done once more, if it may use the space in reserve: `reserved`.
-        Raises `StoreFull`, `StoreUnavailable`.
+        Where the disk is full, room is made and it is done once more, as far as it may `use` the space in reserve.
+        With "none" it is done only while all of that is there. Raises `StoreFull`, `StoreUnavailable`.
         """
-        if not reserved and not self.fill_reserve():
+        if use == "none" and not self.fill_reserve():
             raise StoreFull(f"no space is left for {self.path}")
-        try:
-            return self._transaction(work)
-        except StoreFull:
-            if not reserved:
-                raise
-            self.make_room()
-            return self._transaction(work)
+        parts = list(self._reserves)[: {"none": 0, "some": 1, "all": None}[use]]
+        while True:
+            try:
+                return self._transaction(work)
+            except StoreFull:
+                if not parts:
+                    raise
+            self.make_room(parts.pop(0))
 
-    def make_room(self) -> None:
-        """Free the space in reserve, and bring the log into the file: it is written from its start again.
+    def make_room(self, part: Path) -> None:
+        """Free a part of the space in reserve, and bring the log into the file: it is written from its start again.
 
         Changes of jobs that are there mostly write pages that are there, so from then on the log's own space is enough
         for them. It is not given back: whatever else fills this disk would have it at once.
         """
-        self.spend_reserve()
+        self._spend(part)
         with contextlib.suppress(sqlite3.Error):
             self.database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
@@ -250,40 +259,42 @@ class JobsFile:
                 raise
         return result
 
-    def spend_reserve(self) -> bool:
-        """Free the space in reserve. False if there was none."""
+    def _spend(self, part: Path) -> bool:
+        """Whether it was there."""
         self.has_reserve = False
         try:
-            self._reserve.unlink()
+            part.unlink()
         except OSError:
             return False
         return True
 
     def fill_reserve(self) -> bool:
-        """Whether the space in reserve is there, or could be put there now."""
-        if self.has_reserve:
-            return True
-        self.has_reserve = not self._reserve_bytes or self._reserve.exists() or self._write_reserve()
+        """Whether all of the space in reserve is there, or could be put there now."""
+        if not self.has_reserve:
+            parts = reversed(self._reserves.items())
+            self.has_reserve = all(not size or path.exists() or _write_zeros(path, size) for path, size in parts)
         return self.has_reserve
-
-    def _write_reserve(self) -> bool:
-        partial = self._reserve.with_name(self._reserve.name + ".new")
-        try:
-            with partial.open("wb") as file:
-                # Written, since not every file system sets space aside when asked to.
-                for _ in range(-(-self._reserve_bytes // (64 << 10))):
-                    file.write(bytes(64 << 10))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self._reserve)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            return False
-        return True
 
     def close(self) -> None:
         self.database.close()
+
+
+def _write_zeros(path: Path, size: int) -> bool:
+    """Whether there was room for such a file."""
+    partial = path.with_name(path.name + ".new")
+    try:
+        with partial.open("wb") as file:
+            # Written, since not every file system sets space aside when asked to.
+            for _ in range(-(-size // (64 << 10))):
+                file.write(bytes(64 << 10))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        return False
+    return True
 
 
 def _prepare(database: sqlite3.Connection, path: Path, suspect: bool) -> None:

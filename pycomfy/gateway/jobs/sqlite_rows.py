@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from heapq import merge
 from typing import Any
 
@@ -15,6 +16,10 @@ from .store import Counts, Delivery, JobFilter, Page, StoreUnavailable
 
 MAX_DEPTH = 64
 """Lists and objects in one another, of what a node returned."""
+
+_MOST_REMEMBERED = 64 << 10
+"""Characters of a job's record and request that are read once for all who ask while nothing changes; longer ones would
+fill the memory."""
 
 _CURSOR = re.compile("[0-9a-f]{1,15}")
 _JOB = "SELECT j.seq, j.record, r.request FROM jobs j JOIN requests r USING (seq)"
@@ -157,10 +162,18 @@ def counts(db: sqlite3.Connection, now: datetime) -> Counts:
 
 def _job(row: tuple[int, str, str]) -> Job:
     seq, record, request = row
+    parse = _parse_once if len(record) + len(request) <= _MOST_REMEMBERED else _parse
     try:
-        return Job.model_validate_json(f'{record[:-1]},"request":{request}}}', extra="ignore")
+        return parse(record, request)
     except ValidationError as error:
         raise StoreUnavailable(f"the record of job number {seq} cannot be read: {error.errors()[0]['msg']}") from error
+
+
+def _parse(record: str, request: str) -> Job:
+    return Job.model_validate_json(f'{record[:-1]},"request":{request}}}', extra="ignore")
+
+
+_parse_once = lru_cache(maxsize=32)(_parse)  # a job is never changed, so that all may have the same
 
 
 def _record(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
@@ -462,9 +463,9 @@ async def test_accepted_jobs_end_though_another_program_takes_the_reserve_at_onc
     make_room = JobsFile.make_room
     made = 0
 
-    def make_room_for_another(file: JobsFile) -> None:
+    def make_room_for_another(file: JobsFile, part: Path) -> None:
         nonlocal made
-        make_room(file)
+        make_room(file, part)
         made += 1
         fill_up(file.path.parent)
 
@@ -479,6 +480,27 @@ async def test_accepted_jobs_end_though_another_program_takes_the_reserve_at_onc
             assert job is not None
             assert await store.finish(job.id, 1, "succeeded") is not None
         assert made
+        await store.close()
+
+
+@pytest.mark.anyio
+async def test_a_job_with_many_outputs_ends_though_its_node_took_what_another_start_gave_up(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=16m") as disk:
+        store = await Folder(disk).open(reserve=2 << 20)
+        await store.add([request(inputs={"text": "x" * 20_000})] * 20)
+        flood = await store.claim("w", lease=30)
+        assert flood is not None
+        store._file.bring_in()
+        fill_up(disk)
+        with pytest.raises(StoreFull):
+            for number in itertools.count():
+                assert await store.add_output(flood.id, 1, output(f"early-{number}"))
+                fill_up(disk)
+        fill_up(disk)
+        made = [output(f"late-{number}") for number in range(1000)]
+        assert await store.finish(flood.id, 1, "failed", outputs=made) is not None
+        found = await store.get(flood.id)
+        assert found is not None and len(found.outputs) == 1000
         await store.close()
 
 

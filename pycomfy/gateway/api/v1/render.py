@@ -20,7 +20,7 @@ async def render_job(
     """The job as a model of this workflow's."""
     base, own = base_url(gateway, request), f"/v1/jobs/{job.id}"
     position = await gateway.store.position(job.id) if job.state == "queued" else None
-    last = gateway.live.last_progress(job.id)
+    progress = gateway.live.find_progress(job)
     error = job.error
     named: dict[str, list[model.OutputFile]] = {output.name: [] for output in interface.outputs}
     others: list[model.OutputFile] = []
@@ -34,7 +34,7 @@ async def render_job(
             "inputs": used,
             "outputs": named,
             "other_outputs": others,
-            "progress": None if last is None else model.Progress.model_validate(dict(last)),
+            "progress": None if progress is None else model.Progress.model_validate(dict(progress)),
             "error": None if error is None else _render_error(interface, error),
             "warnings": list(job.warnings),
             "created_at": job.created_at,

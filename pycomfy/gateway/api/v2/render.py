@@ -1,6 +1,5 @@
 """Records of ours, as the contract shows them."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -21,12 +20,16 @@ def base_url(gateway: Gateway, request: HTTPConnection | None) -> str:
     if gateway.settings.public_url or request is None:
         return gateway.settings.public_url.rstrip("/")
     # A WebSocket's address begins with ws, where its links do not lead.
-    return re.sub("^ws", "http", str(request.base_url)).rstrip("/")
+    scheme = request.scope["scheme"].replace("ws", "http")
+    if host := request.headers.get("host"):  # Starlette takes ten times as long to say the same
+        return f"{scheme}://{host}{request.scope.get('root_path', '').rstrip('/')}"
+    return str(request.base_url.replace(scheme=scheme)).rstrip("/")
 
 
 async def render_job(gateway: Gateway, request: Request, job: KeptJob) -> model.Job:
     base, own = base_url(gateway, request), f"/api/v2/jobs/{job.id}"
     position = await gateway.store.position(job.id) if job.state == "queued" else None
+    progress = gateway.live.find_progress(job)
     error = job.error
     return model.Job(
         id=job.id,
@@ -36,7 +39,7 @@ async def render_job(gateway: Gateway, request: Request, job: KeptJob) -> model.
         completed_at=job.completed_at,
         expires_at=job.expires_at,
         queue_position=position,
-        progress=_progress(gateway, job),
+        progress=None if progress is None else model.Progress.model_validate(dict(progress)),
         outputs=[render_output(gateway, base, job.id, output) for output in job.outputs],
         error=None
         if error is None
@@ -51,14 +54,6 @@ async def render_job(gateway: Gateway, request: Request, job: KeptJob) -> model.
         metadata=job.request.metadata,
         urls=model.JobUrls(self=own, events=f"{own}/events", cancel=f"{own}/cancel"),
     )
-
-
-def _progress(gateway: Gateway, job: KeptJob) -> model.Progress | None:
-    if job.state == "succeeded":
-        total = len(job.request.graph)
-        return model.Progress(value=1.0, nodes_done=total, nodes_total=total)
-    last = gateway.live.last_progress(job.id)
-    return None if last is None else model.Progress.model_validate(dict(last))
 
 
 def _metrics(job: KeptJob) -> dict[str, int | None]:
