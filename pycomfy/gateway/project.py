@@ -3,8 +3,10 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from .graph.interface import Interface
 from .places import Places
 
 
@@ -18,6 +20,11 @@ class Project:
     interface: dict[str, Any] | None = None
     lock: dict[str, Any] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def inputs_and_outputs(self) -> Interface:
+        """The interface, checked. Raises `pydantic.ValidationError`."""
+        return Interface.model_validate(self.interface or {})
 
     @property
     def name(self) -> str:

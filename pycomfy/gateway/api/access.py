@@ -208,6 +208,8 @@ class Gate:
 
     def _check_host(self, connection: HTTPConnection) -> None:
         host = connection.headers.get("host", "")
+        if not host and connection.scope.get("http_version") == "1.1":
+            raise ApiProblem(400, "invalid_request", "a request of HTTP/1.1 has a Host header")  # RFC 9112, 3.2
         if host and not _HOST.fullmatch(host):
             raise ApiProblem(400, "invalid_request", "the Host header is no host")
         if connection.scope["path"] in OPEN:

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match, compile_path
 
-from ..graph.interface import Interface
 from ..project import Project
 from ..settings import Settings
 from .app_page import router as app_router
@@ -44,7 +43,7 @@ def make_app(project: Project, settings: Settings | None = None) -> FastAPI:
 
     Raises `BadInterface`, `pydantic.ValidationError` for an interface that is none.
     """
-    interface = Interface.model_validate(project.interface or {})
+    interface = project.inputs_and_outputs
     models = make_models(interface)
     app = FastAPI(
         title=project.name,

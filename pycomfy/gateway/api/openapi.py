@@ -64,7 +64,7 @@ def document(app: FastAPI, project: Project) -> dict[str, Any]:
         components = made.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         _add_schema(schemas, "Problem", Problem)
-        _add_inputs(schemas, Interface.model_validate(project.interface or {}))
+        _add_inputs(schemas, project.inputs_and_outputs)
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 _add_errors(path, method, operation)

@@ -289,7 +289,7 @@ class Dispatcher:
 
         def tell(tracker: Tracker) -> None:
             fresh = {n: v for n, v in tracker.returned.items() if n not in part.collected}
-            if fresh:
+            if fresh and not tracker.ended:  # the end collects what is left, all at once
                 part.collected.update(fresh)
                 task = asyncio.create_task(self._collector.collect(running, part, fresh))
                 tasks.add(task)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ...graph.interface import Interface
 from ...jobs.model import Job
 from ...webhooks import Webhooks
 from ..state import Gateway
@@ -12,7 +11,7 @@ from .render import render_job
 
 def make_webhooks(gateway: Gateway) -> Webhooks:
     """Raises `BadInterface`, `pydantic.ValidationError`. Links have a host only where the settings name one."""
-    interface = Interface.model_validate(gateway.project.interface or {})
+    interface = gateway.project.inputs_and_outputs
     models = make_models(interface)
 
     async def render(job: Job) -> dict[str, Any]:

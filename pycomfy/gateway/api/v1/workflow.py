@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from ...graph.interface import Interface
 from ..access import Authenticated
 from ..direct import DirectRoute
 from ..state import State
@@ -42,7 +41,7 @@ async def get_interface(gateway: State, caller: Authenticated) -> Response:
     return json_response(
         InterfaceView(
             name=project.name,
-            interface=Interface.model_validate(project.interface or {}),
+            interface=project.inputs_and_outputs,
             nodes={number: _find_title(node) for number, node in (project.graph or {}).items()},
             image=render_image(gateway),
         )
@@ -67,6 +66,6 @@ async def get_openapi(request: Request) -> JSONResponse:
 @router.get("/docs", include_in_schema=False)
 async def get_page(request: Request, gateway: State, caller: Authenticated) -> HTMLResponse:
     project = gateway.project
-    interface = Interface.model_validate(project.interface or {})
+    interface = project.inputs_and_outputs
     page = render_page(project.name, interface, request.app.openapi(), base_url(gateway, request))
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
