@@ -311,15 +311,18 @@ class Dispatcher:
         """Of the whole job; `tracker` has news."""
         now = time.monotonic()
         if tracker.has_succeeded or (now - running.told_at < PROGRESS_INTERVAL and not tracker.ended):
-            return  # the status that follows a success says that all is done
+            return  # that all is done is told with the end, which wakes those who listen once
         running.told_at = now
+        self._tell_state(running)
+        if tracker.preview is not None and tracker.preview is not running.preview:
+            running.preview = tracker.preview
+            self.live.preview(running.job.id, tracker.preview)
+
+    def _tell_state(self, running: Running) -> None:
         progress = running.progress()
         if progress != running.told:
             self.live.progress(running.job.id, progress)
         running.told = progress
-        if tracker.preview is not None and tracker.preview is not running.preview:
-            running.preview = tracker.preview
-            self.live.preview(running.job.id, tracker.preview)
 
     @staticmethod
     def _halt_at_deadline(running: Running) -> asyncio.TimerHandle | None:
@@ -361,6 +364,8 @@ class Dispatcher:
                 pause = min(pause * 2, 10)
             else:
                 if ended is not None:
+                    if state == "succeeded":
+                        self._tell_state(running)
                     self._collector.tell(running)
                 return ended
 
