@@ -63,6 +63,7 @@ def build(
     from pycomfy.services.build.build import BuildRequest
     from pycomfy.services.build.build import build as build_image
     from pycomfy.services.build.plan import plan_build
+    from pycomfy.services.build.prover import Prover
     from pycomfy.services.workspace import Workspace
 
     request = BuildRequest(
@@ -81,7 +82,9 @@ def build(
         if dry:
             for_each(workflow, lambda one: plan_build(workspace, requests[one]), _show_plan, as_json=as_json)
         else:
-            for_each(workflow, lambda one: build_image(workspace, requests[one]), _show, as_json=as_json)
+            for_each(
+                workflow, lambda one: build_image(workspace, requests[one], Prover(workspace)), _show, as_json=as_json
+            )
 
 
 def _show_plan(plan: "PlannedBuild") -> None:

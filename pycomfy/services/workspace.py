@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pycomfy.adapters.catalog.database import Catalog
     from pycomfy.adapters.containers.arguments import Limits
     from pycomfy.adapters.containers.engine import Engine
+    from pycomfy.adapters.containers.reserve import Reserve
     from pycomfy.adapters.database.database import Database
     from pycomfy.adapters.models.store import ModelStore
     from pycomfy.adapters.versions.repository import VersionsRepository
@@ -82,6 +83,14 @@ class Workspace:
         from pycomfy.adapters.containers.arguments import read_limits
 
         return read_limits(self.environment)
+
+    @cached_property
+    def reserve(self) -> "Reserve":
+        """The ComfyUIs that wait for the next build: `PYCOMFY_RESERVE` seconds long. Raises `BadInput` for a value that
+        is no number."""
+        from pycomfy.adapters.containers.reserve import Reserve, read_idle
+
+        return Reserve(self.paths.data, read_idle(self.environment))
 
     def open_database(self) -> "Database":
         """The index of what was recorded, as a context manager."""

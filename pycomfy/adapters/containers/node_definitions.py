@@ -129,15 +129,20 @@ def read_cached(cache: Path, key: str) -> NodeDefinitions | None:
         return None
 
 
-def write_cached(cache: Path, key: str, definitions: NodeDefinitions) -> None:
-    """Keep the definitions under `key`."""
+def render_answer(definitions: NodeDefinitions) -> str:
+    """Return the definitions as JSON, which `parse_answer` reads."""
     answer = {
         "comfyui_version": definitions.comfyui_version,
         "object_info": definitions.types,
         "import_failures": [vars(failure) for failure in definitions.failures],
         "remarks": [vars(remark) for remark in definitions.remarks],
     }
-    write_file(_cache_path(cache, key), json.dumps(answer))
+    return json.dumps(answer)
+
+
+def write_cached(cache: Path, key: str, definitions: NodeDefinitions) -> None:
+    """Keep the definitions under `key`."""
+    write_file(_cache_path(cache, key), render_answer(definitions))
 
 
 def _cache_path(cache: Path, key: str) -> Path:

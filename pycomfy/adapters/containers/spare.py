@@ -10,7 +10,7 @@ import dataclasses
 import json
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -61,6 +61,10 @@ class Spare:
         log.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(answer.log, log)
         return dataclasses.replace(answer, log=str(log))
+
+    def on_end(self, callback: Callable[[], object]) -> None:
+        """Call it, in another thread, once it has answered, or ends without that."""
+        self._answer.add_done_callback(lambda _: callback())
 
     def close(self) -> None:
         """End it, and wait until its container is gone."""

@@ -101,7 +101,13 @@ class BuildResult(Result):
 
 def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = None) -> BuildResult:
     """Build the workflow's image, and record it as a version if it differs from the newest. What its nodes are is asked
-    of the `prover` first, if there is one, and then of the image itself. Raises `PycomfyError`."""
+    of the `prover` first, if there is one, and then of the image itself; a prover is left ready for the next build.
+    Raises `PycomfyError`."""
+    with contextlib.nullcontext() if prover is None else prover.renewing():
+        return _build(workspace, request, prover)
+
+
+def _build(workspace: Workspace, request: BuildRequest, prover: Prover | None) -> BuildResult:
     began = time.monotonic()
     lock_request = LockRequest(request.workflow)
     data = read_requested_workflow(workspace, lock_request)
@@ -150,6 +156,9 @@ def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = N
     taken = image.taken | (before.taken if before else frozenset())
     fetch_again = partial(job.realise, content, "Fetch what is not archived")
     keeping = SourceKeeping(platform, find_bootstrap(files), fetch_again, taken, both=request.keep_sources)
+    archived = request.archive and archive_sources(workspace, lock, keeping)
+    if prover is not None and request.prove and platform == host_platform():
+        prover.warm_up(lock, platform, recorded.image.layout)
     return BuildResult(
         name=recorded.version.name,
         version=recorded.version.number or 0,
@@ -164,7 +173,7 @@ def build(workspace: Workspace, request: BuildRequest, prover: Prover | None = N
         size=recorded.image.size,
         layers_built=layers_built,
         layers_reused=recorded.built.layers_reused,
-        archived=request.archive and archive_sources(workspace, lock, keeping),
+        archived=archived,
         missing_libraries=missing_libraries,
         absent_models=tuple(list_absent(workspace, lock, workflow, read_config(lock_request)[1].models)),
         seconds=recorded.built.seconds,

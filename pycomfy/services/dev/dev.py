@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.io.file_watch import FileWatch
-from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.versions.node_changes import NodeChanges, compare_nodes
 from pycomfy.core.versions.verification import NodeDefinitions, last_line
 from pycomfy.errors import PycomfyError
@@ -73,8 +72,7 @@ def dev(workspace: Workspace, options: DevOptions, listener: Listener) -> None:
         session = None
         if options.editor is not None:
             session = stack.enter_context(open_session(workspace, options.editor, listener.on_editor))
-        prover = stack.enter_context(contextlib.closing(Prover(workspace)))
-        loop = _Loop(workspace, options, listener, session, prover, _read_answer(workspace, options.workflow))
+        loop = _Loop(workspace, options, listener, session, _read_answer(workspace, options.workflow))
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             loop.run()
 
@@ -82,16 +80,14 @@ def dev(workspace: Workspace, options: DevOptions, listener: Listener) -> None:
 @dataclass
 class _Loop:
     """`answer` is what the image of the last build answered for its nodes, None if no image was asked. `shown` is the
-    image that the editor is open on, by its digest; `proven` is the last one that was verified, with its lock."""
+    image that the editor is open on, by its digest."""
 
     workspace: Workspace
     options: DevOptions
     listener: Listener
     session: EditorSession | None
-    prover: Prover
     answer: NodeDefinitions | None
     shown: str = ""
-    proven: tuple[Lock, Path] | None = None
 
     def run(self) -> None:
         watched = None
@@ -115,9 +111,8 @@ class _Loop:
         began, built = time.monotonic(), None
         problems: tuple[PycomfyError, ...] = ()
         try:
-            built = build(
-                self.workspace, BuildRequest(self.options.workflow, archive=self.options.archive), self.prover
-            )
+            request = BuildRequest(self.options.workflow, archive=self.options.archive)
+            built = build(self.workspace, request, Prover(self.workspace))
         except PycomfyError as e:
             problems = flatten_errors(e)
         seconds = round(time.monotonic() - began, 3)
@@ -135,13 +130,9 @@ class _Loop:
                 seconds=seconds,
             )
         )
-        if built is not None:
-            self.proven = read_lock(LockRequest(self.options.workflow).lock_file), built.oci
-            if self.session is not None and built.manifest_digest != self.shown:
-                self.shown = built.manifest_digest
-                self.session.show(built.name, built.version)
-        if self.proven is not None:
-            self.prover.warm_up(*self.proven)
+        if built is not None and self.session is not None and built.manifest_digest != self.shown:
+            self.shown = built.manifest_digest
+            self.session.show(built.name, built.version)
 
 
 def _read_answer(workspace: Workspace, workflow: Path) -> NodeDefinitions | None:
