@@ -1,7 +1,10 @@
 """Asking a ComfyUI in reserve for the nodes of an image that is not built yet: real code in a Nix store, a real engine,
 and a small image that answers with the code that it got."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, Pack, Step
 from pycomfy.core.sources.path import PathSource
+from pycomfy.errors import PycomfyError
 from pycomfy.services.build.prover import Prover
 from pycomfy.services.verification import read_cached_definitions
 from pycomfy.services.workspace import Workspace
@@ -47,15 +51,16 @@ def lock(tmp_path: Path) -> Lock:
 
 @pytest.fixture
 def workspace(tmp_path: Path, settings: NixSettings) -> Workspace:
-    return Workspace(new_paths(tmp_path), settings)
+    return Workspace(new_paths(tmp_path), settings, environment={**os.environ, "PYCOMFY_RESERVE": "600"})
 
 
 def make_prover(workspace: Workspace, engine: Engine, lock: Lock, folder: Path, script: str) -> Iterator[Prover]:
     oci = write_layout(folder / "layout", linked=True, python=script)
     prover = Prover(workspace)
-    prover.warm_up(lock, oci)
+    prover.warm_up(lock, PLATFORM, oci)
     yield prover
-    prover.close()
+    workspace.reserve.end_all()
+    shutil.rmtree(workspace.reserve.folder)
     forget(engine, read_layout(oci), NAME)
 
 
@@ -75,6 +80,29 @@ def test_the_code_of_the_next_image_is_what_is_asked_for(
     kept = read_cached_definitions(workspace, after, PLATFORM)
     assert kept is not None and kept.types == answer.types and Path(kept.log).read_text() == "started\n"
     assert prover.ask(after, PLATFORM, tmp_path) is None, "each is asked once"
+
+
+def test_what_was_asked_is_left_again_where_the_build_fails(
+    workspace: Workspace, prover: Prover, lock: Lock, tmp_path: Path
+) -> None:
+    (first,) = workspace.reserve.list()
+    after = with_packs(lock, make_pack(tmp_path, "painter", "x"), lock.packs[1])
+    with pytest.raises(PycomfyError), prover.renewing():
+        assert prover.ask(after, PLATFORM, tmp_path) is not None and not workspace.reserve.list()
+        raise PycomfyError("the node pack cannot be imported")
+    (second,) = workspace.reserve.list()
+    assert second.about == first.about and second.folder != first.folder
+
+
+def test_one_that_can_be_asked_stays(workspace: Workspace, prover: Prover, lock: Lock, tmp_path: Path) -> None:
+    (waiting,) = workspace.reserve.list()
+    prover.warm_up(with_packs(lock, make_pack(tmp_path, "painter", "x"), lock.packs[1]), PLATFORM, tmp_path)
+    assert workspace.reserve.list() == [waiting]
+
+
+def test_other_limits_are_another_container(workspace: Workspace, prover: Prover, lock: Lock, tmp_path: Path) -> None:
+    other = replace(workspace, environment={**workspace.environment, "PYCOMFY_CONTAINER_MEMORY": "2G"})
+    assert Prover(other).ask(with_packs(lock, lock.packs[1]), PLATFORM, tmp_path) is None
 
 
 def test_packs_can_be_left_out(prover: Prover, lock: Lock, tmp_path: Path) -> None:

@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.image_store import find_folder
 from pycomfy.adapters.containers.node_definitions import parse_answer
 from pycomfy.adapters.io.atomic_files import write_file
@@ -56,13 +55,14 @@ _started: list["subprocess.Popen[bytes]"] = []
 @dataclass(frozen=True)
 class About:
     """What one is in reserve for. `key` stands for its environment; `name` is the workflow's, `lock` the text of the
-    lock of its image, `image` the id of that, and `store` the image store that has it."""
+    lock of its image, and `layout` that image. `engine` is the requested container engine, "" for the one that is
+    there."""
 
     key: str
     name: str
     lock: str
-    image: str
-    store: Path | None
+    layout: str
+    engine: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class Reserve:
         self.data, self.idle = data, idle
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """Where they are: in the folder of this user's that goes with the machine's session. Raises `BadConfig` if that
+        is somebody else's."""
         name = hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:16]
         return find_folder() / "reserve" / name
 
@@ -94,12 +96,12 @@ class Reserve:
         """Return the newest that waits for an environment; None if there is none."""
         return next((one for one in reversed(self.list()) if one.about.key == key), None)
 
-    def start(self, about: About, engine: Engine) -> None:
+    def start(self, about: About) -> None:
         """Put an image's ComfyUI in reserve, in place of one that is there for another image of that environment.
         Returns before it has started, and before others have ended that were too many."""
         if not self.idle:
             return
-        with exclusive_lock(self._folder / "turn"):
+        with exclusive_lock(self.folder / "turn"):
             for folder in self._folders():
                 if not _is_held(folder):  # its process was killed
                     shutil.rmtree(folder, ignore_errors=True)
@@ -111,7 +113,7 @@ class Reserve:
             for one in waiting:
                 if one not in kept:
                     _tell_to_end(one.folder)
-            self._start(about, engine)
+            self._start(about)
 
     def ask(
         self, one: Waiting, changed: Mapping[str, Path], removed: Sequence[str], log: Path
@@ -132,9 +134,9 @@ class Reserve:
 
     def end_all(self) -> int:
         """End all that wait, and wait until their containers are gone. Return how many there were."""
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return 0
-        with exclusive_lock(self._folder / "turn"):
+        with exclusive_lock(self.folder / "turn"):
             folders, waiting = self._folders(), len(self.list())
             for folder in folders:
                 _tell_to_end(folder)
@@ -148,25 +150,23 @@ class Reserve:
 
     def _folders(self) -> tuple[Path, ...]:
         try:
-            return tuple(path for path in self._folder.iterdir() if path.is_dir())
+            return tuple(path for path in self.folder.iterdir() if path.is_dir())
         except (OSError, BadConfig):
             return ()
 
-    def _start(self, about: About, engine: Engine) -> None:
-        folder = self._folder / secrets.token_hex(8)
+    def _start(self, about: About) -> None:
+        folder = self.folder / secrets.token_hex(8)
         folder.mkdir(mode=0o700)
-        options = [] if about.store is None else [f"--store={about.store}"]
         # -P: nothing in its folder is taken for a module of Python.
-        command = [sys.executable, "-P", "-m", _PROCESS, f"--engine={engine.kind}", f"--idle={self.idle:g}", *options]
+        command = [sys.executable, "-P", "-m", _PROCESS, f"{self.idle:g}"]
         with (folder / LOCK).open("a") as lock:
             fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
-            store = None if about.store is None else str(about.store)
-            write_file(folder / ABOUT, json.dumps({**vars(about), "store": store}))
+            write_file(folder / ABOUT, json.dumps(vars(about)))
             _started[:] = [one for one in _started if one.poll() is None]
             quiet = subprocess.DEVNULL
             # It is born with the lock, so that it is never seen without.
             process = subprocess.Popen(
-                [*command, about.image],
+                command,
                 cwd=folder,
                 stdin=quiet,
                 stdout=quiet,
@@ -196,10 +196,9 @@ def _read(folder: Path) -> Waiting | None:
     try:
         if not _is_held(folder):
             return None
-        found = json.loads((folder / ABOUT).read_bytes())
-        store = None if found["store"] is None else Path(found["store"])
-        return Waiting(About(**{**found, "store": store}), folder, (folder / ABOUT).stat().st_mtime)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        about = About(**json.loads((folder / ABOUT).read_bytes()))
+        return Waiting(about, folder, (folder / ABOUT).stat().st_mtime)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -4,48 +4,46 @@ It answers one order of `reserve` and ends. With it ends its container: also whe
 standard input ends then.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import select
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 from pycomfy.adapters.containers.arguments import read_limits
-from pycomfy.adapters.containers.engine import StartableImage, find_engine
+from pycomfy.adapters.containers.engine import find_engine
+from pycomfy.adapters.containers.layout import read_layout
+from pycomfy.adapters.containers.load import provide
 from pycomfy.adapters.containers.node_definitions import render_answer
-from pycomfy.adapters.containers.reserve import ABOUT, reach
+from pycomfy.adapters.containers.reserve import ABOUT, About, reach
 from pycomfy.adapters.containers.spare import Spare
 from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.errors import PycomfyError
 
 
 def main() -> None:
-    """Read the arguments, and hold what they say."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--engine", required=True)
-    parser.add_argument("--idle", type=float, required=True)
-    parser.add_argument("--store", type=Path)
-    parser.add_argument("image")
-    options = parser.parse_args()
+    """Hold the ComfyUI that the folder's file is about, for as many seconds as the argument says."""
     folder = Path.cwd()
     try:
-        with signals_as_exceptions(), contextlib.suppress(KeyboardInterrupt, SystemExit):
-            _hold(folder, options.engine, StartableImage(options.image, options.store), options.idle)
+        with signals_as_exceptions(), contextlib.suppress(KeyboardInterrupt, SystemExit, PycomfyError):
+            _hold(folder, About(**json.loads((folder / ABOUT).read_bytes())), float(sys.argv[1]))
     finally:
         # The lock goes with this process; whoever finds the folder without it may remove it, too.
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hold(folder: Path, engine: str, image: StartableImage, idle: float) -> None:
+def _hold(folder: Path, about: About, idle: float) -> None:
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-        with reach(folder) as short:
-            listener.bind(short)
+        with reach(folder) as path:
+            listener.bind(path)
         listener.listen()
-        spare = stack.enter_context(contextlib.closing(Spare(find_engine(engine), image, read_limits(os.environ))))
+        engine = find_engine(about.engine or None)
+        image = provide(engine, read_layout(Path(about.layout)), about.name)
+        spare = stack.enter_context(contextlib.closing(Spare(engine, image, read_limits(os.environ))))
         ended, wake = os.pipe()
         spare.on_end(lambda: os.close(wake))
         ready, _, _ = select.select([listener.fileno(), ended], [], [], idle)

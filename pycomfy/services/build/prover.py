@@ -22,7 +22,6 @@ from pycomfy.core.sources.lock_source import TreeSource
 from pycomfy.core.versions.verification import NodeDefinitions
 from pycomfy.errors import PycomfyError
 from pycomfy.services.supply import take_or_make_tree
-from pycomfy.services.verification import provide_built
 from pycomfy.services.workspace import Workspace
 
 
@@ -64,9 +63,8 @@ class Prover:
             return
         with _told():
             if self._find(lock, platform) is None:
-                image = provide_built(self.workspace, lock, oci)
-                about = About(self._key(lock, platform), lock.name, render_lock(lock), image.id, image.store)
-                self.workspace.reserve.start(about, self.workspace.engine)
+                key, engine = self._key(lock, platform), self.workspace.engine_name or ""
+                self.workspace.reserve.start(About(key, lock.name, render_lock(lock), str(oci.resolve()), engine))
 
     @contextlib.contextmanager
     def renewing(self) -> Iterator[None]:
@@ -77,13 +75,12 @@ class Prover:
         except PycomfyError:
             if self._asked is not None:
                 with _told():
-                    self.workspace.reserve.start(self._asked.about, self.workspace.engine)
+                    self.workspace.reserve.start(self._asked.about)
             raise
 
     def _find(self, lock: Lock, platform: PlatformName) -> tuple[Waiting, dict[str, TreeSource], list[str]] | None:
         """One that can be asked for a lock's nodes; the packs whose code changed since, and those that are gone."""
         reserve = self.workspace.reserve
-        # The engine is asked for only if there is something to be found.
         one = reserve.find(self._key(lock, platform)) if reserve.list() else None
         if one is None:
             return None
@@ -100,7 +97,7 @@ class Prover:
         parts = (
             environment_fingerprint(bare, platform, read_toolkit().gateway),
             __version__,
-            workspace.engine.kind,
+            workspace.engine_name or workspace.environment.get("PYCOMFY_ENGINE", ""),
             repr(workspace.limits),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
