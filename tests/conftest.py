@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 properties.load_profile()
+
+# Nothing outlives a test, but where the test says so.
+os.environ["PYCOMFY_RESERVE"] = "0"
 
 # Servers that fail are asked again here as everywhere, only sooner.
 http_client.PAUSE = 0.001

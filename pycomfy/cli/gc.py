@@ -43,15 +43,18 @@ def gc(
     On a terminal it asks first.
 
     Layers of a version that `--keep` or `--older-than` names go only if the archive has all that they are made of:
-    `pycomfy restore NAME@V` makes them again. What a container uses stays.
+    `pycomfy restore NAME@V` makes them again. What a container uses stays; a ComfyUI in reserve for the next build is
+    ended.
 
     Examples: `pycomfy gc --dry-run`, `pycomfy gc --keep 3 --yes`
     """
-    from pycomfy.services.disk.collect import GcRequest, plan_gc
+    from pycomfy.services.disk.collect import GcRequest, end_reserve, plan_gc
     from pycomfy.services.workspace import Workspace
 
     request = GcRequest(keep=keep, older_than=older_than, caches=caches, loaded=loaded)
     with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        if not dry and (ended := end_reserve(workspace)):
+            print_line(f"note: ended {ended} ComfyUI in reserve", error=True)
         plan = plan_gc(workspace, request)
         result = plan.describe()
         if not dry:

@@ -55,7 +55,7 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     # A user's Python keeps what it prints into a pipe.
     others = ("PYCOMFY_", "XDG_", "PYTHONUNBUFFERED")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
-    yield Demo(place / "hello", {**environment, "HOME": str(home)})
+    yield Demo(place / "hello", {**environment, "HOME": str(home), "PYCOMFY_RESERVE": "0"})
     shutil.rmtree(place, ignore_errors=True)
 
 

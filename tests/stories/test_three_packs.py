@@ -113,7 +113,13 @@ def user(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[U
     with served(place / "forge") as github:
         # As in a company with a mirror: its address in place of GitHub's, for every program that uses git.
         (place / "home" / ".gitconfig").write_text(f'[url "{github}"]\n\tinsteadOf = {GITHUB}\n')
-        environment = {**own, "HOME": str(place / "home"), "PYCOMFY_REGISTRY": "http://127.0.0.1:9", "COLUMNS": "200"}
+        environment = {
+            **own,
+            "HOME": str(place / "home"),
+            "PYCOMFY_REGISTRY": "http://127.0.0.1:9",
+            "COLUMNS": "200",
+            "PYCOMFY_RESERVE": "0",
+        }
         yield User(place / "work", environment)
     shutil.rmtree(place, ignore_errors=True)
     process.run(engine.command("rmi", "--force", "localhost/pycomfy/three"))

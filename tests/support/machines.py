@@ -91,6 +91,7 @@ class Machine:
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYCOMFY_", "XDG_"))},
             "PYCOMFY_HOME": str(self.paths.data),
+            "PYCOMFY_RESERVE": "0",
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self.root / "tmp"),
         }

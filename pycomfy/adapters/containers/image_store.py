@@ -82,8 +82,9 @@ def _find_store(image: LayoutImage, tag: str) -> Path:
     return find_folder() / hashlib.sha256(key.encode()).hexdigest()[:10]
 
 
-def find_folder() -> Path:
-    """Return the folder of all stores, which nobody else can enter. Raises `BadConfig` if it is somebody else's."""
+def find_folder(*, make: bool = True) -> Path:
+    """Return the folder of all stores, which nobody else can enter. Raises `BadConfig` if it is somebody else's, and
+    where it is not to be made, `FileNotFoundError` if it is not there."""
     user, runtime = os.geteuid(), os.environ.get("XDG_RUNTIME_DIR", "")
     if user == 0:
         folder = Path("/run/pycomfy")
@@ -91,8 +92,9 @@ def find_folder() -> Path:
         folder = Path(runtime, "pycomfy")
     else:
         folder = Path(f"/tmp/pycomfy-{user}")  # noqa: S108  (it is checked below)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
+    if make:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != user or about.st_mode & 0o077:
         raise BadConfig(

@@ -82,10 +82,10 @@ class Reserve:
 
     @property
     def folder(self) -> Path:
-        """Where they are: in the folder of this user's that goes with the machine's session. Raises `BadConfig` if that
-        is somebody else's."""
+        """Where they are: in a folder that is this user's alone. Raises `BadConfig` if that is somebody else's,
+        `FileNotFoundError` if it is not there."""
         name = hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:16]
-        return find_folder() / "reserve" / name
+        return find_folder(make=False) / "reserve" / name
 
     def list(self) -> list[Waiting]:
         """Return all that wait, the oldest first."""
@@ -101,6 +101,7 @@ class Reserve:
         Returns before it has started, and before others have ended that were too many."""
         if not self.idle:
             return
+        find_folder()
         with exclusive_lock(self.folder / "turn"):
             for folder in self._folders():
                 if not _is_held(folder):  # its process was killed
@@ -134,7 +135,7 @@ class Reserve:
 
     def end_all(self) -> int:
         """End all that wait, and wait until their containers are gone. Return how many there were."""
-        if not self.folder.is_dir():
+        if not self._folders():
             return 0
         with exclusive_lock(self.folder / "turn"):
             folders, waiting = self._folders(), len(self.list())

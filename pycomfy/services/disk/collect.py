@@ -107,6 +107,11 @@ class GcPlan:
         return GcResult(items=tuple(items), size=sum(i.size for i in items), kept=self.kept, dry_run=dry)
 
 
+def end_reserve(workspace: Workspace) -> int:
+    """End the ComfyUIs that wait for the next build, whose containers keep layers; return how many there were."""
+    return workspace.reserve.end_all()
+
+
 def plan_gc(workspace: Workspace, request: GcRequest) -> GcPlan:
     """Find what may go. Raises what `index` finds that cannot be read: nobody knows what it needs."""
     raise_all([*index(workspace).problems.values()])

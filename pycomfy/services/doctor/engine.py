@@ -1,14 +1,15 @@
 """The container engine: which one is used and why, its runtime, its storage, and the users that it may map."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pycomfy.adapters.containers.engine import USE_OVERLAY, Kind, list_candidates
 from pycomfy.adapters.containers.inspection import EngineInspection
+from pycomfy.adapters.containers.reserve import Waiting
 from pycomfy.adapters.io.programs import how_to_install
 from pycomfy.errors import BadConfig
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import Finding
-from pycomfy.services.doctor.subjects import ENGINE, OTHER_ENGINE, RUNTIME, STORAGE, USER_IDS
+from pycomfy.services.doctor.subjects import ENGINE, OTHER_ENGINE, RESERVE, RUNTIME, STORAGE, USER_IDS
 
 NAMES: Mapping[Kind, str] = {"podman": "Podman", "docker": "Docker"}
 
@@ -22,6 +23,8 @@ def check_engine(examination: Examination) -> Iterator[Finding]:
         yield ENGINE.problem(e.what, fix=e.fixes, details=e.evidence)
         return
     yield from judge_engines(candidates, examination.engines(), examination.engine())
+    if waiting := workspace.reserve.list():
+        yield judge_reserve(waiting, workspace.clock().timestamp())
 
 
 def judge_engines(
@@ -47,6 +50,14 @@ def judge_engines(
     yield judge_storage(used)
     if used.kind == "podman" and used.engine.rootless:
         yield judge_user_ids(used)
+
+
+def judge_reserve(waiting: Sequence[Waiting], now: float) -> Finding:
+    """Judge the ComfyUIs that wait for the next build, the oldest first. `now` is in seconds since 1970."""
+    names, minutes = sorted({one.about.name for one in waiting}), max(0, int(now - waiting[0].since) // 60)
+    what = f"{len(waiting)} ComfyUI for the next build of {', '.join(names)}, for {minutes} min; it ends when idle"
+    facts = {"waiting": len(waiting), "names": names, "seconds": round(now - waiting[0].since)}
+    return RESERVE.ok(what, details="`pycomfy gc` ends it; PYCOMFY_RESERVE=0 leaves none", facts=facts)
 
 
 def judge_used(candidates: tuple[Kind, ...], used: EngineInspection) -> Finding:

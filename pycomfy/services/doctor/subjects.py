@@ -31,6 +31,7 @@ OTHER_ENGINE = Subject("engine", "engine.other", "other engine")
 RUNTIME = Subject("engine", "engine.runtime", "runtime")
 STORAGE = Subject("engine", "engine.storage", "image storage")
 USER_IDS = Subject("engine", "engine.user-ids", "user ids")
+RESERVE = Subject("engine", "engine.reserve", "in reserve")
 
 GPU = Subject("gpu", "gpu", "GPU")
 GPU_DRIVER = Subject("gpu", "gpu.driver", "NVIDIA driver")

@@ -10,6 +10,7 @@ from pycomfy.adapters.catalog.database import Origin
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.gpus import CdiSpec, Gpu, GpuInspection
 from pycomfy.adapters.containers.inspection import EngineInspection
+from pycomfy.adapters.containers.reserve import About, Waiting
 from pycomfy.adapters.database.inspection import DatabaseInspection
 from pycomfy.adapters.io.disks import DiskSpace
 from pycomfy.adapters.io.programs import Program
@@ -219,6 +220,14 @@ def test_what_is_slow_or_starts_nothing_is_told() -> None:
     assert judged(engine=rootless, mapped_users=1)["engine.user-ids"] == "problem"
     assert judged(engine=rootless, mapped_users=65537)["engine.user-ids"] == "ok"
     assert "engine.user-ids" not in judged()
+
+
+def test_what_waits_for_the_next_build_is_told_and_how_to_end_it() -> None:
+    about = [About("a" * 64, name, "the lock", "/nix/store/image", "") for name in ("portrait", "landscape")]
+    waiting = [Waiting(one, Path("x"), NOW.timestamp() - 150) for one in about]
+    finding = engine.judge_reserve(waiting, NOW.timestamp())
+    assert finding.what == "2 ComfyUI for the next build of landscape, portrait, for 2 min; it ends when idle"
+    assert "pycomfy gc" in finding.details and finding.facts["seconds"] == 150
 
 
 CARD = Gpu("NVIDIA H100", 80 << 30, "9.0")
