@@ -38,7 +38,7 @@ EDITS = 3
 """How often the node pack is changed; the figure is the median."""
 
 PAUSE = 30.0
-"""Seconds between a proven image and the next change while `pycomfy dev` runs: a ComfyUI is in reserve by then."""
+"""Seconds between a proven image and the next change: a ComfyUI is in reserve by then."""
 
 TITLE, OTHER = "The image", "Dockerfile"
 
@@ -144,7 +144,10 @@ def _rows_of_builds(bench: Bench, theirs: Theirs) -> Iterator[Row]:
     added = (bench.place.used() - used) / 1e6
     yield Row("this second version on the disk: store, archive and record", added, goal="under 5 MB", unit="MB")
     pack = ours.change_packs_and_build(EDITS)
-    yield Row("one file of a node pack changed: built and verified", pack, theirs.pack, "under 2.5 s")
+    yield Row("one file of a node pack changed: built and verified, nothing in reserve", pack, theirs.pack)
+    reserve = ours.change_packs_with_reserve(EDITS, PAUSE)
+    what = f"one file of a node pack changed, a build each {PAUSE:.0f} s: built and verified"
+    yield Row(what, reserve, theirs.pack, "under 2.5 s")
     dev = ours.change_packs_in_dev(EDITS, PAUSE)
     what = f"the same while `pycomfy dev` runs, a change each {PAUSE:.0f} s"
     yield Row(what, dev, theirs.pack, "under 2.5 s")

@@ -45,6 +45,7 @@ shell complete commands, options, and the names of workflows, versions, tags and
 | `PYCOMFY_HOME` | the folder for all data and the cache; default: `~/.local/share/pycomfy` and `~/.cache/pycomfy` |
 | `PYCOMFY_PROGRESS` | `json`: progress on standard error is an event a line, as JSON |
 | `PYCOMFY_ENGINE` | `podman` or `docker`; default: Podman where it works, else Docker |
+| `PYCOMFY_RESERVE` | seconds that a ComfyUI waits [in reserve](../how-to/dev.md); 0: none; default: 900, with `CI` 0 |
 | `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_SHM`, `…_PIDS` | a container's [limits](../how-to/outputs-and-limits.md) |
 | `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |
 | `PYCOMFY_DEBIAN_SECURITY_MIRROR` | the same for security updates |

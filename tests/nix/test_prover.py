@@ -19,6 +19,7 @@ from pycomfy.core.lockfile.schema import Lock, Pack, Step
 from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import PycomfyError
 from pycomfy.services.build.prover import Prover
+from pycomfy.services.disk.collect import end_reserve
 from pycomfy.services.verification import read_cached_definitions
 from pycomfy.services.workspace import Workspace
 from tests.adapters.containers.test_spare import SCRIPT
@@ -98,6 +99,10 @@ def test_one_that_can_be_asked_stays(workspace: Workspace, prover: Prover, lock:
     (waiting,) = workspace.reserve.list()
     prover.warm_up(with_packs(lock, make_pack(tmp_path, "painter", "x"), lock.packs[1]), PLATFORM, tmp_path)
     assert workspace.reserve.list() == [waiting]
+
+
+def test_freeing_the_disk_ends_it(workspace: Workspace, prover: Prover) -> None:
+    assert end_reserve(workspace) == 1 and workspace.reserve.list() == []
 
 
 def test_other_limits_are_another_container(workspace: Workspace, prover: Prover, lock: Lock, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The edit loop with the real ComfyUI: what it answers in reserve, and `dev` from a change to the editor."""
+"""The edit loop with the real ComfyUI: what it answers in reserve, `dev` from a change to the editor, and `build`."""
 
 import base64
 import contextlib
@@ -9,17 +9,17 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from pycomfy.adapters.containers.arguments import DEFAULT_LIMITS
 from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.containers.load import provide
 from pycomfy.adapters.containers.node_definitions import fetch_node_definitions
-from pycomfy.adapters.containers.spare import Spare
+from pycomfy.adapters.containers.reserve import About, Reserve
 from tests.stories.conftest import ROOT, Demo
 from tests.support.waiting import HANG, wait_until
 
@@ -51,6 +51,22 @@ def edit(folder: Path, file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def find_data(demo: Demo) -> Path:
+    return Path(demo.environment["HOME"], ".local/share/pycomfy")
+
+
+@pytest.fixture
+def keeping(demo: Demo) -> Iterator[Demo]:
+    """The demo of a user whose builds leave a ComfyUI in reserve."""
+    yield replace(demo, environment={**demo.environment, "PYCOMFY_RESERVE": "600"})
+    Reserve(find_data(demo), 0).end_all()
+
+
+def containers() -> str:
+    command = ["podman", "ps", "--all", "--format", "{{.Image}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def build(demo: Demo, engine: Engine, folder: Path) -> StartableImage:
     made = demo.pycomfy("build", str(folder), "--no-prove")
     return provide(engine, read_layout(Path(made["oci"])), NAME)
@@ -60,15 +76,19 @@ def build(demo: Demo, engine: Engine, folder: Path) -> StartableImage:
 def test_a_comfyui_in_reserve_answers_as_the_image_with_that_code(
     demo: Demo, engine: Engine, folder: Path, tmp_path: Path, broken: bool
 ) -> None:
-    spare = Spare(engine, build(demo, engine, folder), DEFAULT_LIMITS)
+    reserve = Reserve(tmp_path / "reserve", 600)
+    made = demo.pycomfy("build", str(folder), "--no-prove")
+    reserve.start(About("a" * 64, NAME, "the lock", made["oci"], engine.kind))
     try:
         edit(folder, "nodes.py", '"default": 1024', '"default": 512')
         edit(folder, "nodes.py", "import numpy", "print('Warning: hello-card is new')\nimport numpy")
         if broken:
             edit(folder, "card.py", "import segno", "import no_such_module")
-        warm = spare.ask({PACK: folder / "packs" / PACK}, [], tmp_path / "warm.log")
+        warm = reserve.ask(reserve.list()[0], {PACK: folder / "packs" / PACK}, [], tmp_path / "warm.log")
     finally:
-        spare.close()
+        reserve.end_all()
+        shutil.rmtree(reserve.folder)
+    assert warm is not None
     (tmp_path / "data").mkdir()
     cold = fetch_node_definitions(engine, build(demo, engine, folder), tmp_path / "data", tmp_path / "cold.log")
     assert list(warm.types) == list(cold.types) and json.dumps(warm.types) == json.dumps(cold.types)
@@ -124,8 +144,8 @@ def fetch(url: str, key: str | None) -> tuple[int, bytes]:
         return e.code, b""
 
 
-def test_a_change_is_built_told_and_opened_in_the_editor(demo: Demo, folder: Path, tmp_path: Path) -> None:
-    with developing(demo, folder, tmp_path / "log") as session:
+def test_a_change_is_built_told_and_opened_in_the_editor(keeping: Demo, folder: Path, tmp_path: Path) -> None:
+    with developing(keeping, folder, tmp_path / "log") as session:
         first = session.next()
         assert first["built"] is not None and first["problems"] == [] and first["failures"] == []
         address = session.editor()
@@ -151,5 +171,11 @@ def test_a_change_is_built_told_and_opened_in_the_editor(demo: Demo, folder: Pat
         edit(folder, "nodes.py", '"default": 1024', '"default": 512')
         changed = session.next()
         assert changed["built"]["new"] and changed["changed"] == {"HelloSky": ["width: default 1024 → 512"]}
-    command = ["podman", "ps", "--all", "--format", "{{.Image}}"]
-    assert NAME not in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # What dev left in reserve is for the next build, too, and answers as the image.
+    edit(folder, "nodes.py", '"default": 512', '"default": 256')
+    built = keeping.pycomfy("build", str(folder))
+    assert built["new"] and built["layers_built"] == 2, "built once, with the prompt"
+    assert NAME in containers()
+    assert Reserve(find_data(keeping), 0).end_all() == 1 and NAME not in containers()
+    again = keeping.pycomfy("build", str(folder), "--no-prove")
+    assert again["manifest_digest"] == built["manifest_digest"]
