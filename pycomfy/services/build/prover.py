@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy import __version__, operation
+from pycomfy import operation
 from pycomfy.adapters.containers.node_definitions import log_path, write_cached
 from pycomfy.adapters.containers.reserve import About, Waiting
 from pycomfy.adapters.nix.resources import read_toolkit
@@ -96,7 +96,6 @@ class Prover:
         workspace = self.workspace
         parts = (
             environment_fingerprint(bare, platform, read_toolkit().gateway),
-            __version__,
             workspace.engine_name or workspace.environment.get("PYCOMFY_ENGINE", ""),
             repr(workspace.limits),
         )

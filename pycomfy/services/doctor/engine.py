@@ -6,7 +6,7 @@ from pycomfy.adapters.containers.engine import USE_OVERLAY, Kind, list_candidate
 from pycomfy.adapters.containers.inspection import EngineInspection
 from pycomfy.adapters.containers.reserve import Waiting
 from pycomfy.adapters.io.programs import how_to_install
-from pycomfy.errors import BadConfig
+from pycomfy.errors import BadConfig, suggest
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import Finding
 from pycomfy.services.doctor.subjects import ENGINE, OTHER_ENGINE, RESERVE, RUNTIME, STORAGE, USER_IDS
@@ -57,7 +57,7 @@ def judge_reserve(waiting: Sequence[Waiting], now: float) -> Finding:
     names, minutes = sorted({one.about.name for one in waiting}), max(0, int(now - waiting[0].since) // 60)
     what = f"{len(waiting)} ComfyUI for the next build of {', '.join(names)}, for {minutes} min; it ends when idle"
     facts = {"waiting": len(waiting), "names": names, "seconds": round(now - waiting[0].since)}
-    return RESERVE.ok(what, details="`pycomfy gc` ends it; PYCOMFY_RESERVE=0 leaves none", facts=facts)
+    return RESERVE.note(what, fix=suggest("gc", "ends it; PYCOMFY_RESERVE=0 leaves none"), facts=facts)
 
 
 def judge_used(candidates: tuple[Kind, ...], used: EngineInspection) -> Finding:

@@ -227,7 +227,7 @@ def test_what_waits_for_the_next_build_is_told_and_how_to_end_it() -> None:
     waiting = [Waiting(one, Path("x"), NOW.timestamp() - 150) for one in about]
     finding = engine.judge_reserve(waiting, NOW.timestamp())
     assert finding.what == "2 ComfyUI for the next build of landscape, portrait, for 2 min; it ends when idle"
-    assert "pycomfy gc" in finding.details and finding.facts["seconds"] == 150
+    assert finding.fix == (Fix("gc", {}, "ends it; PYCOMFY_RESERVE=0 leaves none"),) and finding.facts["seconds"] == 150
 
 
 CARD = Gpu("NVIDIA H100", 80 << 30, "9.0")
