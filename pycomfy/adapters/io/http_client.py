@@ -4,8 +4,11 @@ Proxies and certificates are httpx's business: `HTTPS_PROXY`, `NO_PROXY`, `SSL_C
 """
 
 import contextlib
+import functools
+import os
 import re
 import socket
+import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -101,11 +104,18 @@ def make_client(auth: httpx.Auth | None = None) -> Client:
     """Return a client that follows redirects; by default with the logins of `~/.netrc`."""
     return Client(
         auth=auth or Credentials(),
+        verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         follow_redirects=True,
         timeout=httpx.Timeout(30.0, read=60.0),
         headers={"User-Agent": f"pycomfy/{__version__}", "Accept-Encoding": "gzip"},
         limits=httpx.Limits(max_connections=CONNECTIONS),
     )
+
+
+@functools.cache
+def _trusted(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """What is trusted with these variables, which httpx reads. Reading all certificates takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def retry(url: str, attempt: Callable[[], T], *, tries: int = MAX_TRIES) -> T:

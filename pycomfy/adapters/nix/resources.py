@@ -1,5 +1,6 @@
 """Find the files that come with pycomfy: its Nix code, the templates, the gateway's source."""
 
+import functools
 import os
 import re
 from collections.abc import Mapping
@@ -56,7 +57,13 @@ def _find(name: str) -> Path:
 
 
 def _read(folder: Path) -> dict[str, bytes]:
-    """Read every source file below `folder`: no bytecode, no tests."""
+    """Return every source file below `folder`: no bytecode, no tests."""
+    return dict(_read_once(folder))
+
+
+@functools.cache
+def _read_once(folder: Path) -> dict[str, bytes]:
+    """Read them: they are this program's own, as its code is, which was read when it started."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
