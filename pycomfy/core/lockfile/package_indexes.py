@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import tomlkit
 from packaging.utils import canonicalize_name
 
 VARIABLE = "{accelerator}"
@@ -124,6 +123,11 @@ def render_index_config(configuration: Mapping[str, Any]) -> str:
             for table in tables
             if isinstance(table, dict)
         ]
+    if not connection:
+        return ""
+    # Its import takes time, and few have such settings.
+    import tomlkit
+
     return tomlkit.dumps(connection)
 
 

@@ -1,17 +1,22 @@
-"""Write TOML, for pycomfy.toml and for messages that say what to write into it."""
+"""Write TOML, for pycomfy.toml and for messages that say what to write into it.
+
+tomlkit is imported when something is written: few commands do, and it takes time.
+"""
 
 from collections.abc import Iterable, Mapping
-
-import tomlkit
 
 
 def render_value(value: object) -> str:
     """Return a value in TOML's syntax."""
+    import tomlkit
+
     return tomlkit.item(value).as_string()
 
 
 def render_key(key: str) -> str:
     """Return a key, in quotes if it needs them."""
+    import tomlkit
+
     return tomlkit.key(key).as_string()
 
 
@@ -29,6 +34,8 @@ def at_top(line: str, replaced: str = "", then: str = "") -> str:
 
 def render_document(values: Mapping[str, object]) -> str:
     """Return a whole document. In TOML, keys of the top level come before the first table."""
+    import tomlkit
+
     return tomlkit.dumps(dict(sorted(values.items(), key=lambda item: _is_table(item[1]))))
 
 

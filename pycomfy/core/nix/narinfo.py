@@ -1,6 +1,7 @@
 """Write and parse `.narinfo` files: how a binary cache describes one store path. Ours have exactly one form, so that a
 changed byte is detected."""
 
+import functools
 from dataclasses import dataclass
 
 from pycomfy.core.nix.store_path import FixedOutput, from_nix32, split_path, to_nix32
@@ -58,6 +59,7 @@ def narinfo_name(path: str) -> str:
     return f"{split_path(path)[0]}.narinfo"
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_narinfo(data: bytes, output: FixedOutput) -> NarInfo:
     """Parse the `.narinfo` of `output`. Raises `ValueError` unless it is exactly what `render` makes."""
     fields = dict(

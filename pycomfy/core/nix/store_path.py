@@ -3,11 +3,14 @@
 The rules are in Nix's manual, "Complete Store Path Calculation".
 """
 
+import base64
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
 
 _ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
+_FROM_RFC4648 = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
 _NAME = r"[A-Za-z0-9+_?=-][A-Za-z0-9+._?=-]{0,210}"
 _PATH = re.compile(rf"/nix/store/(?P<hash>[{_ALPHABET}]{{32}})-(?P<name>{_NAME})")
 
@@ -49,9 +52,9 @@ def split_path(path: str) -> tuple[str, str]:
 
 def to_nix32(data: bytes) -> str:
     """Return Nix's base 32: without e, o, t, u, and with the last digit first."""
-    number = int.from_bytes(data, "little")
     length = (len(data) * 8 + 4) // 5
-    return "".join(_ALPHABET[number >> 5 * i & 31] for i in reversed(range(length)))
+    whole = data[::-1].rjust(-(-len(data) // 5) * 5, b"\0")
+    return base64.b32encode(whole).translate(_FROM_RFC4648).decode()[-length:] if data else ""
 
 
 def from_nix32(text: str) -> bytes:
@@ -65,6 +68,7 @@ def from_nix32(text: str) -> bytes:
         raise ValueError(f"{text!r} does not end at a byte") from e
 
 
+@functools.lru_cache(maxsize=4096)
 def _make_path(kind: str, sha256: bytes, name: str) -> str:
     digest = hashlib.sha256(f"{kind}:sha256:{sha256.hex()}:/nix/store:{name}".encode()).digest()
     folded = bytearray(20)
