@@ -52,7 +52,7 @@ def lock(tmp_path: Path) -> Lock:
 
 @pytest.fixture
 def workspace(tmp_path: Path, settings: NixSettings) -> Workspace:
-    return Workspace(new_paths(tmp_path), settings, environment={**os.environ, "PYCOMFY_RESERVE": "600"})
+    return Workspace(new_paths(tmp_path), settings, environment={**os.environ, "PYCOMFY_RESERVE": "120"})
 
 
 def make_prover(workspace: Workspace, engine: Engine, lock: Lock, folder: Path, script: str) -> Iterator[Prover]:

@@ -2,6 +2,7 @@
 for its order as the gateway does."""
 
 import os
+import secrets
 import shutil
 import signal
 from collections.abc import Iterator
@@ -17,9 +18,17 @@ from pycomfy.adapters.containers.load import forget
 from pycomfy.adapters.containers.reserve import DEFAULT_IDLE, MAX_AT_ONCE, About, Reserve, Waiting, read_idle
 from pycomfy.adapters.io import process
 from pycomfy.errors import BadInput, RunFailed
-from tests.adapters.containers.test_spare import NAME, SCRIPT, containers
+from tests.adapters.containers.test_spare import SCRIPT
 from tests.support.tiny_image import write_layout
 from tests.support.waiting import wait_until
+
+NAME = f"pycomfy-reserve-{secrets.token_hex(4)}"
+
+
+def containers(engine: Engine) -> list[str]:
+    """Names of those of this run."""
+    done = process.run(engine.command("ps", "--all", "--format", "{{.Names}} {{.Image}}"))
+    return [line.split()[0] for line in done.stdout.decode().splitlines() if NAME in line]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +40,7 @@ def about(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def reserve(tmp_path: Path) -> Iterator[Reserve]:
-    reserve = Reserve(tmp_path / "data", 600)
+    reserve = Reserve(tmp_path / "data", 120)
     yield reserve
     reserve.end_all()
     shutil.rmtree(reserve.folder, ignore_errors=True)
@@ -88,8 +97,7 @@ def test_one_whose_process_is_killed_is_found_dead_and_replaced(
 def test_one_whose_container_is_removed_ends(engine: Engine, reserve: Reserve, about: About) -> None:
     waiting = start(reserve, about)
     wait_until(lambda: bool(containers(engine)))
-    done = process.run(engine.command("ps", "--format", "{{.Names}} {{.Image}}"))
-    (name,) = [line.split()[0] for line in done.stdout.decode().splitlines() if NAME in line]
+    (name,) = containers(engine)
     process.run(engine.command("rm", "--force", name))
     wait_until(lambda: not waiting.folder.exists())
 
