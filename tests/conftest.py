@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,16 @@ os.environ["PYCOMFY_RESERVE"] = "0"
 
 # Servers that fail are asked again here as everywhere, only sooner.
 http_client.PAUSE = 0.001
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """For `--dist loadfile`; of the others xdist's own."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.scheduling import LongestFirst  # where there is no xdist, this hook is not called
+
+    return LongestFirst(config, log)
 
 
 @pytest.fixture(scope="session")

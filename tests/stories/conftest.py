@@ -1,5 +1,6 @@
-"""The demo, once a session in a fresh home folder; every story starts from what it left."""
+"""The demo, made once in a fresh home folder; every story starts from what it left."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from pycomfy.adapters.containers.engine import Engine, StartableImage
 from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.containers.load import provide
+from pycomfy.adapters.io.file_locks import exclusive_lock, try_lock, wait_for_lock
 from tests.stories.frontend.chromium import find_chromium
 from tests.stories.gateway import sdk
 from tests.stories.gateway.container import Container, serving
@@ -49,19 +51,35 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    place = tmp_path_factory.mktemp("demo")
+    """One for all processes. The tests that change it are in one of them: see `tests/support/scheduling.py`."""
+    place = shared_folder(tmp_path_factory) / "demo"
     home = place / "home"
-    home.mkdir()
     # A user's Python keeps what it prints into a pipe.
     others = ("PYCOMFY_", "XDG_", "PYTHONUNBUFFERED")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
-    yield Demo(place / "hello", {**environment, "HOME": str(home), "PYCOMFY_RESERVE": "0"})
-    shutil.rmtree(place, ignore_errors=True)
+    with place.with_name("demo-in-use").open("a") as in_use:
+        wait_for_lock(in_use.fileno(), fcntl.LOCK_SH)
+        home.mkdir(parents=True, exist_ok=True)
+        yield Demo(place / "hello", {**environment, "HOME": str(home), "PYCOMFY_RESERVE": "0"})
+        if try_lock(in_use.fileno(), fcntl.LOCK_EX):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of pytest, the same for all its processes."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
 def made(demo: Demo) -> dict[str, Any]:
-    return demo.make()
+    """What `demo.make()` said first, in whichever process."""
+    said = demo.folder.with_name("made.json")
+    with exclusive_lock(demo.folder.with_name("making")):
+        if not said.exists():
+            said.write_text(json.dumps(demo.make()))
+    result: dict[str, Any] = json.loads(said.read_text())
+    return result
 
 
 @pytest.fixture(scope="session")
