@@ -1,17 +1,21 @@
 """How the program is started: with closed or full streams, in a folder that is gone, and left as soon as it started."""
 
+import functools
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli_projects import Place
+from tests.support.cli_projects import Place, Surroundings
 from tests.support.waiting import HANG
 
 PROGRAM = Path(sys.executable).with_name("pycomfy")
+
+Usual = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 COMMANDS = ["inspect x.json", "inspect none --json", "none", "--help"]
 
@@ -25,19 +29,32 @@ def shell(place: Place, line: str, **variables: str) -> "subprocess.CompletedPro
     )
 
 
+@pytest.fixture(scope="module")
+def calm(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place for what changes nothing in it, so that it is the same for all."""
+    return Place.new(tmp_path_factory.mktemp("calm") / "place", surroundings.env)
+
+
+@pytest.fixture(scope="module")
+def usual(calm: Place) -> Usual:
+    """How each of `COMMANDS` ends in the calm place where nothing is odd; it is run once."""
+    return functools.cache(lambda command: shell(calm, f"$P {command}"))
+
+
 def check_no_bug(done: "subprocess.CompletedProcess[str]") -> None:
     assert "Traceback" not in done.stderr and "bug" not in done.stderr and done.returncode in (0, 1, 2), done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_changes_nothing_but_what_is_shown(place: Place, command: str, closed: str) -> None:
-    usual = shell(place, f"$P {command}")
-    done = shell(place, f"$P {command} {closed}")
+def test_a_closed_stream_changes_nothing_but_what_is_shown(
+    calm: Place, usual: Usual, command: str, closed: str
+) -> None:
+    shown, done = usual(command), shell(calm, f"$P {command} {closed}")
     check_no_bug(done)
-    assert done.returncode == usual.returncode
-    assert done.stdout == ("" if ">&-" in closed.split() else usual.stdout)
-    assert done.stderr == ("" if "2>&-" in closed else usual.stderr)
+    assert done.returncode == shown.returncode
+    assert done.stdout == ("" if ">&-" in closed.split() else shown.stdout)
+    assert done.stderr == ("" if "2>&-" in closed else shown.stderr)
 
 
 def test_nothing_is_printed_into_a_file_that_gets_the_number_of_a_closed_stream(place: Place) -> None:
@@ -56,9 +73,9 @@ def test_nothing_is_printed_into_a_file_that_gets_the_number_of_a_closed_stream(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_full_standard_error_ends_nothing(place: Place, command: str) -> None:
-    usual, done = shell(place, f"$P {command}"), shell(place, f"$P {command} 2>/dev/full")
-    assert (done.returncode, done.stdout) == (usual.returncode, usual.stdout)
+def test_a_full_standard_error_ends_nothing(calm: Place, usual: Usual, command: str) -> None:
+    shown, done = usual(command), shell(calm, f"$P {command} 2>/dev/full")
+    assert (done.returncode, done.stdout) == (shown.returncode, shown.stdout)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

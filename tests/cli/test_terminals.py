@@ -4,17 +4,15 @@ with it when it is not shown by pycomfy."""
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+from pycomfy.__main__ import main
 from pycomfy.core.printable import printable, printable_lines
 from tests.support import printed_texts
 from tests.support.cli_projects import Place
-from tests.support.terminals import run_in_terminal
-
-PROGRAM = str(Path(sys.executable).with_name("pycomfy"))
+from tests.support.terminals import call_in_terminal, run_in_terminal
 
 HOSTILE = {
     "title": "a\x1b]0;PWNED\x07b",
@@ -79,9 +77,9 @@ def test_hostile_texts_are_shown_and_do_nothing(place: Place, way: str, columns:
     texts = [without_surrogates(text) for text in HOSTILE.values()]
     env = {**os.environ, **place.env}
     write(place, texts)
-    shown = run_in_terminal([PROGRAM, *WAYS[way]], columns=columns, cwd=place.work, env=env)
+    shown = call_in_terminal(main, WAYS[way], columns=columns, cwd=place.work, env=env)
     write(place, [printable(text) for text in texts])
-    harmless = run_in_terminal([PROGRAM, *WAYS[way]], columns=columns, cwd=place.work, env=env)
+    harmless = call_in_terminal(main, WAYS[way], columns=columns, cwd=place.work, env=env)
     assert shown.told == () and shown.status in (0, 1)
     assert shown.lines == harmless.lines and shown.cursor == harmless.cursor
     assert shown.cells == harmless.cells, "the colours are those of the same text without what is hostile"
@@ -102,8 +100,8 @@ def test_hostile_texts_are_shown_alike_whatever_prints_them(place: Place, way: s
     screens = []
     for printed in (texts, [make_harmless(text) for text in texts]):
         file = place.write("texts.json", json.dumps(printed))
-        command = [sys.executable, "-m", "tests.support.printed_texts", way, str(file)]
-        screens.append(run_in_terminal(command, columns=columns, cwd=ROOT, env={**os.environ, **place.env}))
+        env, words = {**os.environ, **place.env}, (way, str(file))
+        screens.append(call_in_terminal(printed_texts.main, words, columns=columns, cwd=ROOT, env=env))
     shown, harmless = screens
     assert shown.status == 0 and shown.told == ()
     times = re.compile(r"\d:\d\d:\d\d|\d\.\d s")
@@ -118,7 +116,7 @@ def test_a_hostile_argument_is_shown_and_does_nothing(place: Place, name: str) -
     text = HOSTILE[name].replace("\ud800", "\udc80").replace("\udc1b", "\udc9b")
     env = {**os.environ, **place.env}
     arguments = {0: ("inspect", text), 1: ("log", f"--{text}"), 2: (text,)}[len(name) % 3]
-    shown = run_in_terminal([PROGRAM, *arguments], columns=200, cwd=place.work, env=env)
+    shown = call_in_terminal(main, arguments, columns=200, cwd=place.work, env=env)
     assert shown.told == () and shown.status in (1, 2)
     if arguments[0] == "inspect":  # Typer escapes in its own way
         assert "".join(printable(text).split()) in shown.text

@@ -38,6 +38,7 @@ from pycomfy.services.realise import realise
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import run_cut_off
 from tests.support.data_folders import new_paths, share_downloads
+from tests.support.http_server import serve_folder
 from tests.support.moments import NOW
 from tests.support.nix_daemon import DaemonMachine
 from tests.support.nix_projects import WORKFLOW, Workshop
@@ -45,15 +46,15 @@ from tests.support.other_nix import Nix, debian_nix, own_nix
 from tests.support.repositories import commit, git
 
 
-@pytest.fixture(autouse=True)
-def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def registry() -> Iterator[None]:
     """npm's registry, or the mirror of it that this machine's npm uses."""
-    if os.environ.get(NPM_REGISTRY):
-        return
     npm = shutil.which("npm")
-    if npm is not None:
-        asked = subprocess.run([npm, "config", "get", "registry"], check=True, capture_output=True, text=True)
-        monkeypatch.setenv(NPM_REGISTRY, asked.stdout.strip())
+    with pytest.MonkeyPatch.context() as patch:
+        if npm is not None and not os.environ.get(NPM_REGISTRY):
+            asked = subprocess.run([npm, "config", "get", "registry"], check=True, capture_output=True, text=True)
+            patch.setenv(NPM_REGISTRY, asked.stdout.strip())
+        yield
 
 
 @dataclass(frozen=True)
@@ -62,35 +63,56 @@ class Version:
 
     workspace: Workspace
     lock: Lock
-    flake: str
     commit: str
     digests: dict[str, str]
+
+    def copied(self, folder: Path) -> "Version":
+        """The same in a data folder below `folder`, to do with as one likes."""
+        paths = new_paths(folder)
+        shutil.copytree(self.workspace.paths.data, paths.data, symlinks=True)
+        return replace(self, workspace=Workspace(paths, self.workspace.nix))
+
+    @property
+    def flake(self) -> str:
+        return f"git+file://{self.workspace.versions.path}?ref=small#oci"
 
     @property
     def pins(self) -> tuple[DebianPackage, ...]:
         return self.lock.platforms[host_platform()].root.packages
 
 
+@pytest.fixture(scope="module")
+def built(settings: NixSettings, root: Root, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Version]:
+    """Built once; each test has a copy, as `version`."""
+    folder = tmp_path_factory.mktemp("built")
+    with serve_folder(folder) as address:
+        yield build_and_lose(Workshop(folder, settings, address), root)
+
+
 @pytest.fixture
-def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
+def version(built: Version, tmp_path: Path) -> Version:
+    return built.copied(tmp_path)
+
+
+def build_and_lose(workshop: Workshop, root: Root) -> Version:
     """One of a folder with a program and a link, a local repository with a patch, and a wheel of a folder; of all that
     nothing is left but what travels."""
-    workspace, base = Workspace(new_paths(tmp_path), workshop.settings), tmp_path / "work"
+    workspace, base = Workspace(new_paths(workshop.folder), workshop.settings), workshop.folder / "work"
     share_downloads(workspace.paths.cache)
     (base / "near" / "empty").mkdir(parents=True)
-    (base / "near" / "__init__.py").write_text(f"# {tmp_path}\n")
+    (base / "near" / "__init__.py").write_text(f"# {workshop.folder}\n")
     (base / "near" / "tool.sh").write_text("#!/bin/sh\n")
     (base / "near" / "tool.sh").chmod(0o755)
     (base / "near" / "tool").symlink_to("tool.sh")
     commit(base / "own", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"})
-    (base / "own" / "__init__.py").write_text(f"NODE_CLASS_MAPPINGS = {{}}\n# {tmp_path}\n")
+    (base / "own" / "__init__.py").write_text(f"NODE_CLASS_MAPPINGS = {{}}\n# {workshop.folder}\n")
     (base / "own.patch").write_text(git(base / "own", "diff") + "\n")
     config = parse_config('[packs.near]\npath = "near"\n[packs.own]\ngit = "own"\npatch = "own.patch"\n')
     packs = [
         Pack(name=name, source=pin_source(spec, base, name, workspace.paths).source)
         for name, spec in config.packs.items()
     ]
-    local = workshop.wheel("local", {"local.py": f"# {tmp_path}\n".encode()})
+    local = workshop.wheel("local", {"local.py": f"# {workshop.folder}\n".encode()})
     shutil.move(workshop.folder / local.filename, base / local.filename)
     local = local.model_copy(update={"url": local.filename})
     lock = workshop.lock({host_platform(): root}, [workshop.wheel("one", {"one.py": b"x = 1\n"}), local], packs)
@@ -98,13 +120,12 @@ def version(workshop: Workshop, root: Root, tmp_path: Path) -> Version:
     files = project_files(content, read_toolkit())
     with project_folder(workspace, files) as folder:
         project = Project(folder, lock, host_platform(), base)
-        made = realise(workspace, project, log=tmp_path / "log", complete=True)
+        made = realise(workspace, project, log=workshop.folder / "log", complete=True)
     recorded, _ = workspace.versions.commit("small", files, created_at=NOW, message="first")
     fill_version(workspace, lock, {host_platform()}, find_bootstrap(files))
     shutil.rmtree(base)
     shutil.rmtree(workspace.paths.cache)
-    flake = f"git+file://{workspace.versions.path}?ref=small#oci"
-    return Version(workspace, lock, flake, recorded.commit, digests_of(made.oci))
+    return Version(workspace, lock, recorded.commit, digests_of(made.oci))
 
 
 def digests_of(oci: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A program that prints texts on its terminal in one of the ways of the command line: `printed_texts WAY FILE`.
+"""A program, as `main`, that prints texts on its terminal in one of the ways of the command line: `WAY FILE`.
 
 The file is a JSON list of the texts. What would need a registry, a build or a run is called with results that have
 them.
@@ -129,5 +129,7 @@ WAYS: dict[str, Callable[[Sequence[str]], None]] = {
     "capture": show_capture,
 }
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Print the texts of the file in the way that the arguments say."""
     WAYS[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text()))
