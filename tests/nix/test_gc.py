@@ -1,15 +1,20 @@
 """`gc` frees what it says, and nothing that a version is restored from."""
 
+import contextlib
 import io
 import os
+import shutil
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from pycomfy.adapters.containers.image_store import unlink_image
 from pycomfy.adapters.containers.layout import read_layout
 from pycomfy.adapters.containers.load import image_tag, provide
-from pycomfy.adapters.nix.store import is_valid, valid_paths
+from pycomfy.adapters.nix.store import add_gc_root, is_valid, valid_paths
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.errors import MissingTool, NotFound
 from pycomfy.services.archive.archived_sources import copy_from_archive
@@ -20,14 +25,51 @@ from pycomfy.services.project import host_platform
 from pycomfy.services.studio.uploads import keep_upload
 from pycomfy.services.versions.indexing import index, layout_link
 from tests.support.archived_versions import ArchivedVersions
+from tests.support.nix_stores import StoreTemplate
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Both versions in a data folder, and the store that they were restored into."""
+
+    lost: ArchivedVersions
+    store: StoreTemplate
+
+    @contextlib.contextmanager
+    def copied(self, folder: Path) -> Iterator[ArchivedVersions]:
+        """The same in `folder`, to do with as one likes."""
+        with self.store.copied(folder / "stores") as store:
+            assert store.store is not None
+            copy = self.lost.copied(folder, store)
+            # The copied roots of the garbage collector are links in the data folder that was copied.
+            shutil.rmtree(store.store / "nix/var/nix/gcroots/auto")
+            (store.store / "nix/var/nix/gcroots/auto").mkdir()
+            for version in copy.versions:
+                link = layout_link(copy.workspace, version.image.manifest_digest)
+                path = str(link.readlink())
+                link.unlink()
+                add_gc_root(store, path, link)
+            yield copy
+
+
+@pytest.fixture(scope="module")
+def restored_once(
+    archived_versions: ArchivedVersions, _root_template: StoreTemplate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Restored]:
+    folder = tmp_path_factory.mktemp("restored")
+    with _root_template.copied(folder / "stores") as nix:
+        assert nix.store is not None
+        lost = archived_versions.copied(folder, nix)
+        for label in ("small@1", "small@2"):
+            restored(lost, label)
+        yield Restored(lost, StoreTemplate(nix.store))
 
 
 @pytest.fixture
-def both(lost: ArchivedVersions) -> ArchivedVersions:
+def both(restored_once: Restored, tmp_path: Path) -> Iterator[ArchivedVersions]:
     """Both versions, restored into a store of their own."""
-    for label in ("small@1", "small@2"):
-        restored(lost, label)
-    return lost
+    with restored_once.copied(tmp_path) as copy:
+        yield copy
 
 
 def restored(lost: ArchivedVersions, label: str) -> RestoredImage:
