@@ -27,8 +27,7 @@ story: ## the end-to-end tests: real Nix, real containers, real ComfyUI, a real 
 lint: setup ## style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
-	@scripts/web.sh check
+	@scripts/web.sh check & web=$$!; .venv/bin/mypy; types=$$?; wait $$web && exit $$types
 
 format: setup ## put the style right
 	@.venv/bin/ruff check --fix .

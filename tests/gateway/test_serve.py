@@ -3,6 +3,7 @@
 The real ComfyUI is behind it in `tests/stories`.
 """
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -17,13 +18,26 @@ from tests.gateway.serving import Serving
 from tests.support.waiting import HANG, wait_until
 
 
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One for all tests that leave it without a job."""
+    with started(Image(tmp_path_factory.mktemp("image"))) as serving:
+        yield serving
+
+
 @pytest.fixture
-def serving(image: Image) -> Iterator[Serving]:
-    # Every type that the stand-in is asked for, so that graphs of them are taken.
-    made = Serving(image)
-    yield made
-    if made.process.poll() is None:
-        made.stop()
+def own(image: Image) -> Iterator[Serving]:
+    """One to end."""
+    with started(image) as serving:
+        yield serving
+
+
+@contextlib.contextmanager
+def started(image: Image) -> Iterator[Serving]:
+    serving = Serving(image)
+    yield serving
+    if serving.process.poll() is None:
+        serving.stop()
 
 
 def test_a_job_is_queued_runs_and_gives_its_files_back(serving: Serving) -> None:
@@ -145,6 +159,7 @@ def test_a_waiting_job_is_canceled_at_once(serving: Serving) -> None:
     assert serving.client.post(second["urls"]["cancel"]).json()["status"] == "canceled"
     serving.client.post(first["urls"]["cancel"])
     assert serving.finish(second)["started_at"] is None
+    serving.finish(first)
 
 
 def test_a_comfyui_that_dies_in_every_attempt_fails_the_job_with_its_reason(image: Image) -> None:
@@ -156,26 +171,26 @@ def test_a_comfyui_that_dies_in_every_attempt_fails_the_job_with_its_reason(imag
     assert serving.stop() == 0
 
 
-def test_jobs_survive_the_sudden_end_of_the_gateway(serving: Serving) -> None:
-    done = serving.finish(serving.submit("Save"))
-    running = serving.submit("Hang")
-    waiting = [serving.submit("Save") for _ in range(3)]
-    wait_until(lambda: serving.job(running)["status"] == "running")
-    serving.stop(signal.SIGKILL)
-    subprocess.run(["pkill", "-9", "-f", str(serving.image.root / "tmp")], check=False)
-    serving.start()
-    assert serving.job(done)["outputs"] == done["outputs"] or serving.job(done)["status"] == "succeeded"
-    assert serving.client.get(done["outputs"][0]["url"]).content == b"png"
-    wait_until(lambda: serving.job(running)["status"] == "running")
-    serving.client.post(running["urls"]["cancel"])
-    assert [serving.finish(job)["status"] for job in waiting] == ["succeeded"] * 3
-    assert serving.finish(running)["status"] == "canceled"
+def test_jobs_survive_the_sudden_end_of_the_gateway(own: Serving) -> None:
+    done = own.finish(own.submit("Save"))
+    running = own.submit("Hang")
+    waiting = [own.submit("Save") for _ in range(3)]
+    wait_until(lambda: own.job(running)["status"] == "running")
+    own.stop(signal.SIGKILL)
+    subprocess.run(["pkill", "-9", "-f", str(own.image.root / "tmp")], check=False)
+    own.start()
+    assert own.job(done)["outputs"] == done["outputs"] or own.job(done)["status"] == "succeeded"
+    assert own.client.get(done["outputs"][0]["url"]).content == b"png"
+    wait_until(lambda: own.job(running)["status"] == "running")
+    own.client.post(running["urls"]["cancel"])
+    assert [own.finish(job)["status"] for job in waiting] == ["succeeded"] * 3
+    assert own.finish(running)["status"] == "canceled"
 
 
-def test_a_stop_ends_it_in_order_and_gives_the_running_job_back(serving: Serving) -> None:
-    job = serving.submit("Save")
-    serving.finish(job)
-    assert serving.stop() == 0
+def test_a_stop_ends_it_in_order_and_gives_the_running_job_back(own: Serving) -> None:
+    job = own.submit("Save")
+    own.finish(job)
+    assert own.stop() == 0
 
 
 def test_missing_models_are_named_until_they_are_there(image: Image) -> None:
