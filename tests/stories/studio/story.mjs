@@ -22,6 +22,11 @@ let down = false; // what a page asks while there is no server fails, and is no 
 
 async function open(viewport, colorScheme, start) {
   const context = await browser.newContext({ viewport, colorScheme });
+  await context.addInitScript(() => {
+    window.shifted = 0;
+    const add = (list) => list.getEntries().forEach((one) => (window.shifted += one.hadRecentInput ? 0 : one.value));
+    new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => faults.push(String(error)));
@@ -174,8 +179,28 @@ await other.getByRole("tab", { name: "Versions", exact: true }).click();
 await other.getByText("v2", { exact: true }).waitFor();
 say("restored", { promise, digests: restored, versions: await other.locator("article").count() });
 
-// Each screen, in both widths and both colours: nothing is wider than the window, and all can use it.
-const screens = { workflows: "/", ...Object.fromEntries(["graph", "needs", "versions", "builds", "api", "run"].map((tab) => [tab, `/workflows/${name}/${tab}`])), compare: `/workflows/${name}/versions/1..2`, system: "/system" };
+// Each screen, in both widths and both colours: nothing is wider than the window or moves, and all can use it.
+const MAX_SHIFT = 0.1; // what Core Web Vitals call good
+const screens = { missing: "/no/such/page", workflows: "/", ...Object.fromEntries(["graph", "needs", "versions", "builds", "api", "run"].map((tab) => [tab, `/workflows/${name}/${tab}`])), compare: `/workflows/${name}/versions/1..2`, system: "/system" };
+/** What is opened above a screen, with the keyboard alone. */
+const opened = {
+  commands: [screens.workflows, async (viewer) => (await viewer.keyboard.press("Control+k"), await viewer.getByPlaceholder("Page, workflow or command").waitFor())],
+  restore: [screens.versions, async (viewer) => (await viewer.getByRole("button", { name: "Restore" }).last().press("Enter"), await viewer.getByText(/must have the digest/).waitFor())],
+  node: [
+    screens.graph,
+    async (viewer) => {
+      await viewer.locator(".react-flow__node-card").filter({ hasText: "HelloSky" }).press("Enter");
+      await viewer.getByLabel("seed", { exact: true }).waitFor();
+      if (!(await viewer.evaluate(() => document.activeElement.matches("aside")))) faults.push("a node that was opened with Enter has not the focus");
+    },
+  ],
+};
+async function look(viewer, screen, width, scheme) {
+  const over = await viewer.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (over > 0) faults.push(`${screen} at ${width} is ${over} px too wide`);
+  await examine(viewer, `${screen} at ${width}, ${scheme}`);
+  await viewer.screenshot({ path: `${pictures}/${screen}-${width}-${scheme}.png` });
+}
 for (const width of [1440, 390]) {
   for (const scheme of ["light", "dark"]) {
     const viewer = await open({ width, height: width === 390 ? 844 : 900 }, scheme, again);
@@ -183,10 +208,15 @@ for (const width of [1440, 390]) {
     for (const [screen, path] of Object.entries(screens)) {
       await viewer.goto(address + path);
       await viewer.waitForFunction(() => document.querySelector("main") !== null && document.querySelector("[aria-label=Loading]") === null);
-      const over = await viewer.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (over > 0) faults.push(`${screen} at ${width} is ${over} px too wide`);
-      if ((width === 1440) === (scheme === "light")) await examine(viewer, `${screen} at ${width}`);
-      await viewer.screenshot({ path: `${pictures}/${screen}-${width}-${scheme}.png` });
+      const shifted = await viewer.evaluate(() => window.shifted);
+      if (shifted > MAX_SHIFT) faults.push(`${screen} at ${width} moves by ${shifted.toFixed(2)} while it loads`);
+      await look(viewer, screen, width, scheme);
+    }
+    for (const [screen, [path, act]] of Object.entries(opened)) {
+      await viewer.goto(address + path);
+      await viewer.waitForFunction(() => document.querySelector("main h1") !== null && document.querySelector("[aria-label=Loading]") === null);
+      await act(viewer);
+      await look(viewer, screen, width, scheme);
     }
     await viewer.context().close();
   }

@@ -16,7 +16,7 @@ export function OutputFigure({ kind, name, size, src, save }: Props) {
       {shown !== "file" && src === null && <div role="status" aria-label={`Loading ${name}`} className="h-40 animate-pulse bg-muted" />}
       {shown === "image" && src !== null && (
         <a href={src} target="_blank" rel="noreferrer" className="block bg-canvas outline-none focus-visible:ring-2 focus-visible:ring-ring">
-          <img src={src} alt={name} className="mx-auto max-h-[34rem] max-w-full object-contain" onError={fail} />
+          <img src={src} alt={name} className="mx-auto max-h-[34rem] min-h-40 max-w-full object-scale-down" onError={fail} />
         </a>
       )}
       {shown === "video" && src !== null && <video src={src} controls loop playsInline aria-label={name} className="max-h-[34rem] w-full bg-canvas" onError={fail} />}

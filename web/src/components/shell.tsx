@@ -59,7 +59,6 @@ function Operations() {
   const { data: operations = [] } = useQuery(operationsQuery());
   const busy = operations.filter((one) => one.state === "running" || one.state === "waiting");
   const shown = [...busy, ...operations.filter((one) => !busy.includes(one))].slice(0, 8);
-  if (shown.length === 0) return null;
   return (
     <DropdownMenu>
       <DropdownMenuTrigger asChild>
@@ -68,7 +67,8 @@ function Operations() {
           {busy.length > 0 ? count(busy.length, "operation") : "Operations"}
         </Button>
       </DropdownMenuTrigger>
-      <DropdownMenuContent align="end" className="w-80">
+      <DropdownMenuContent align="end" className="w-80 max-w-[calc(100vw-1rem)]">
+        {shown.length === 0 && <DropdownMenuLabel>Nothing was started from here yet</DropdownMenuLabel>}
         {shown.map((one) => (
           <DropdownMenuItem key={one.id} asChild>
             <Link href={`/workflows/${one.workflow}/builds/${one.id}`}>

@@ -17,7 +17,7 @@ export function Loading({ rows = 6, className }: { rows?: number; className?: st
 }
 
 /** What could not be loaded, and why; with a way to try again. */
-export function LoadError({ error, retry }: { error: unknown; retry: () => unknown }) {
+export function LoadError({ error, retry, action = "Try again" }: { error: unknown; retry: () => unknown; action?: string }) {
   return (
     <div role="alert" className="rounded-lg border border-destructive/30 bg-card p-4">
       <div className="flex items-start gap-2.5">
@@ -25,7 +25,7 @@ export function LoadError({ error, retry }: { error: unknown; retry: () => unkno
         <div className="min-w-0 flex-1 space-y-3">
           <ProblemView problem={problemOf(error)} />
           <Button variant="outline" size="sm" onClick={() => void retry()}>
-            Try again
+            {action}
           </Button>
         </div>
       </div>

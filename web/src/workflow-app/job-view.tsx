@@ -1,8 +1,8 @@
-import { RotateCw } from "lucide-react";
-import { Loading } from "@/components/states";
+import { FileQuestion, RotateCw } from "lucide-react";
+import { EmptyState, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { formatDuration, formatTime } from "@/lib/format";
-import type { InterfaceView, Job } from "./client";
+import { type InterfaceView, type Job, Refused } from "./client";
 import { ErrorNote } from "./error-note";
 import { TERMINAL } from "./events";
 import { JobStateBadge } from "./job-state";
@@ -16,6 +16,13 @@ type Props = { id: string; about: InterfaceView; onReuse: (job: Job) => void };
 /** One job: how far it is, what it made, and of which inputs. */
 export function JobView({ id, about, onReuse }: Props) {
   const { data: job, error, refetch, live } = useJob(id);
+  if (job === undefined && error instanceof Refused && error.status === 404) {
+    return (
+      <EmptyState icon={FileQuestion} title="This job is not here any more">
+        Jobs and their files are kept for a time. What was made since is below, and Run makes it anew.
+      </EmptyState>
+    );
+  }
   if (job === undefined) return error === null ? <Loading rows={5} /> : <ErrorNote error={error} retry={refetch} />;
   const over = TERMINAL.has(job.status);
   const groups = groupOutputs(about, job, live.outputs);

@@ -57,7 +57,10 @@ function Text({ file }: { file: OutputFile }) {
       <pre tabIndex={0} className="max-h-96 overflow-auto p-3 text-[0.84rem] break-words whitespace-pre-wrap outline-none focus-visible:ring-2 focus-visible:ring-ring">
         {text}
       </pre>
-      <figcaption className="flex justify-end border-t px-2 py-1">
+      <figcaption className="flex items-center gap-2 border-t px-3 py-1.5 text-[0.84rem]">
+        <span className="min-w-0 flex-1 truncate" title={file.name}>
+          {file.name}
+        </span>
         <Save file={file} />
       </figcaption>
     </figure>

@@ -24,6 +24,7 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
   const [asTable, setAsTable] = useState(false);
   const [path, setPath] = useState<string[]>([]);
   const [selected, setSelected] = useState<string | null>(null);
+  const [withKeys, setWithKeys] = useState(false);
   const { data: graph, error, refetch, isPending } = useQuery(graphQuery(workflow.name, version));
   const { data: versions = [] } = useQuery(versionsQuery(workflow.name));
 
@@ -51,6 +52,15 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
     if (inner.subgraph == null) return;
     setPath([...path, inner.subgraph]);
     setSelected(null);
+  };
+  const select = (id: string | null, keys = false) => {
+    setSelected(id);
+    setWithKeys(keys);
+  };
+  const close = () => {
+    const card = withKeys && document.querySelector<HTMLElement>(`.react-flow__node-card[data-node="${CSS.escape(selected ?? "")}"]`);
+    setSelected(null);
+    if (card) card.focus();
   };
   const names = new Map(graph.graphs.map((one) => [one.id, one.name]));
   return (
@@ -107,9 +117,9 @@ export default function GraphTab({ workflow }: { workflow: WorkflowEntry }) {
         <NodeTable canvas={canvas} graph={graph} found={found} onOpen={open} />
       ) : (
         <div className="relative min-h-[60vh] flex-1 border-t">
-          <GraphView key={`${canvas.id}-${version ?? ""}`} canvas={canvas} graph={graph} found={found} marks={edited?.marks ?? NO_MARKS} onSelect={setSelected} onOpen={open} />
+          <GraphView key={`${canvas.id}-${version ?? ""}`} canvas={canvas} graph={graph} found={found} marks={edited?.marks ?? NO_MARKS} onSelect={select} onOpen={open} />
           {node !== null && (
-            <NodeDetails node={node} graph={graph} note={version === undefined ? refused : undefined} onClose={() => setSelected(null)} onOpen={open}>
+            <NodeDetails node={node} graph={graph} takesFocus={withKeys} note={version === undefined ? refused : undefined} onClose={close} onOpen={open}>
               {editable ? (
                 <NodeValues key={node.id} workflow={workflow.name} graph={graph} canvas={canvas.id} node={node} edits={edits} base={draft?.base ?? graph.base} />
               ) : undefined}

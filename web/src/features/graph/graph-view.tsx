@@ -1,7 +1,7 @@
 import { Background, BackgroundVariant, ControlButton, Controls, type Edge, MiniMap, type Node, ReactFlow, ReactFlowProvider, getViewportForBounds, useReactFlow, useStore, type Viewport } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
 import { Maximize } from "lucide-react";
-import { type MouseEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Canvas, CanvasNode, GraphResult } from "@/api/schema";
 import { cn } from "@/lib/cn";
 import { useTheme } from "@/lib/theme";
@@ -30,7 +30,8 @@ type Props = {
   found: ReadonlySet<string> | null;
   marks?: Marks;
   map?: boolean;
-  onSelect: (id: string | null) => void;
+  /** `withKeys`: by the keyboard, whose focus then goes to what is shown of the node. */
+  onSelect: (id: string | null, withKeys?: boolean) => void;
   onOpen: (node: CanvasNode) => void;
 };
 
@@ -44,8 +45,14 @@ export function GraphView(props: Props) {
     },
     [canvas],
   );
+  const press = (event: KeyboardEvent<HTMLDivElement>) => {
+    const id = event.target instanceof HTMLElement && event.target.matches(".react-flow__node-card") ? event.target.dataset["node"] : undefined;
+    if (id === undefined || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    props.onSelect(id, true);
+  };
   return (
-    <div ref={measure} className="absolute inset-0">
+    <div ref={measure} className="absolute inset-0" onKeyDown={press}>
       {first !== null && (
         <ReactFlowProvider>
           <Flow {...props} first={first} />
@@ -72,7 +79,7 @@ function Flow({ canvas, graph, found, marks = NO_MARKS, map = true, first, onSel
   const fit = useCallback(
     (some: readonly CanvasNode[]) => {
       const bounds = boundsOf(some.map(boxOf));
-      if (bounds !== null) void fitBounds(bounds, { padding: PADDING, duration: 250 });
+      if (bounds !== null) void fitBounds(bounds, { padding: PADDING, duration: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250 });
     },
     [fitBounds],
   );

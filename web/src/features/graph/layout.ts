@@ -64,7 +64,7 @@ const made = new WeakMap<CanvasNode, CardNode>();
 
 /** Without this, React Flow measures each card when it comes into view, and looks at all others then; sizes and slots are
  * known. */
-const UNMEASURED = { "data-id": undefined } as NonNullable<CardNode["domAttributes"]>;
+const nameOf = (node: CanvasNode) => ({ "data-id": undefined, "data-node": node.id }) as NonNullable<CardNode["domAttributes"]>;
 
 function makeCard(node: CanvasNode, look: Omit<CardData, "node">): CardNode {
   const { pack, dimmed, linked, mark } = look;
@@ -80,7 +80,7 @@ function makeCard(node: CanvasNode, look: Omit<CardData, "node">): CardNode {
     data: { node, ...look },
     ariaLabel: [node.title, node.mode, mark?.kind].filter(Boolean).join(", "),
     handles: makeHandles(node, linked),
-    domAttributes: UNMEASURED,
+    domAttributes: nameOf(node),
   };
   made.set(node, card);
   return card;

@@ -1,22 +1,29 @@
 import { Layers2, X } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import type { CanvasNode, GraphResult } from "@/api/schema";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { typeColor } from "./colors";
 import { packOf } from "./layout";
 
-type Props = { node: CanvasNode; graph: GraphResult; onClose: () => void; onOpen: (node: CanvasNode) => void; note?: string | undefined; children?: ReactNode };
+type Props = { node: CanvasNode; graph: GraphResult; onClose: () => void; onOpen: (node: CanvasNode) => void; takesFocus?: boolean; note?: string | undefined; children?: ReactNode };
 
 /** What is known of the node that was clicked; `children` are its values where these can be changed, `note` says why they
  * cannot be. */
-export function NodeDetails({ node, graph, onClose, onOpen, note, children }: Props) {
+export function NodeDetails({ node, graph, onClose, onOpen, takesFocus = false, note, children }: Props) {
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (takesFocus) panel.current?.focus();
+  }, [takesFocus, node.id]);
   const said = graph.provenance[node.type];
   const pack = packOf(node.type, graph);
   return (
     <aside
+      ref={panel}
+      tabIndex={-1}
+      onKeyDown={(e) => e.key === "Escape" && onClose()}
       aria-label={node.title}
-      className="absolute inset-x-2 bottom-2 z-10 max-h-[55%] overflow-y-auto rounded-lg border bg-popover p-3 shadow-lg md:inset-x-auto md:top-3 md:right-3 md:bottom-auto md:max-h-[calc(100%-13rem)] md:w-80"
+      className="absolute inset-x-2 bottom-2 z-10 max-h-[55%] overflow-y-auto rounded-lg border bg-popover p-3 shadow-lg outline-none focus-visible:ring-2 focus-visible:ring-ring md:inset-x-auto md:top-3 md:right-3 md:bottom-auto md:max-h-[calc(100%-13rem)] md:w-80"
     >
       <div className="flex items-start gap-2">
         <div className="min-w-0 flex-1">

@@ -2,7 +2,7 @@ import { Eraser, Paintbrush, Undo2 } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogBody, DialogFooter } from "@/components/ui/dialog";
-import { joinMask, makePng, MAX_PIXELS, nameMasked, readMask } from "./mask";
+import { joinMask, makePng, MASK_COLOR, MAX_PIXELS, nameMasked, readMask } from "./mask";
 
 const MAX_UNDO = 20;
 const STEP = 0.5; // brushes that an arrow key moves
@@ -59,7 +59,7 @@ export default function MaskEditor({ file, masked, onClose, onDone }: Props) {
     if (mask.current === null) return;
     const context = contextOf(mask.current);
     context.globalCompositeOperation = erases ? "destination-out" : "source-over";
-    context.strokeStyle = "white";
+    context.strokeStyle = `rgb(${MASK_COLOR.join()})`;
     context.lineCap = context.lineJoin = "round";
     context.lineWidth = brush;
     context.beginPath();
@@ -102,7 +102,7 @@ export default function MaskEditor({ file, masked, onClose, onDone }: Props) {
     const context = contextOf(above);
     const image = context.getImageData(0, 0, above.width, above.height);
     for (let at = 0; at < image.data.length; at += 4) {
-      image.data.fill(255, at, at + 3);
+      image.data.set(MASK_COLOR, at);
       image.data[at + 3] = how(image.data[at + 3] as number);
     }
     context.putImageData(image, 0, 0);
@@ -172,7 +172,7 @@ export default function MaskEditor({ file, masked, onClose, onDone }: Props) {
           </Button>
         </div>
         <p id={`${id}-keys`} className="text-[0.8rem] text-muted-foreground">
-          What is white is masked. Keys: arrows move the brush, space paints, Shift and an arrow draws.
+          What is pink is masked. Keys: arrows move the brush, space paints, Shift and an arrow draws.
         </p>
       </DialogBody>
       <DialogFooter>

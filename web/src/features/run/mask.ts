@@ -3,11 +3,14 @@ import { encode } from "fast-png";
 /** Pixels of a picture that is edited here. */
 export const MAX_PIXELS = 40_000_000;
 
+/** What a mask looks like: a colour that few pictures have. Only its alpha counts. */
+export const MASK_COLOR: readonly [number, number, number] = [255, 0, 150];
+
 /** The mask that a picture has already, in the alpha of its pixels: where it is transparent, it is masked. */
 export function readMask(picture: Uint8ClampedArray): Uint8ClampedArray<ArrayBuffer> {
   const mask = new Uint8ClampedArray(picture.length);
   for (let at = 0; at < picture.length; at += 4) {
-    mask.fill(255, at, at + 3);
+    mask.set(MASK_COLOR, at);
     mask[at + 3] = 255 - (picture[at + 3] as number);
   }
   return mask;

@@ -34,7 +34,7 @@ export default function SystemPage() {
         }
       >
         {doctor.isPending || (doctor.isFetching && doctor.data === undefined) ? (
-          <Loading rows={8} />
+          <Loading rows={8} className="min-h-[38rem] sm:min-h-[22rem]" />
         ) : doctor.error !== null ? (
           <LoadError error={doctor.error} retry={doctor.refetch} />
         ) : (

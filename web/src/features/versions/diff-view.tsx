@@ -19,7 +19,7 @@ export function DiffView({ name, versions, pair, onChange }: Props) {
   const { data: diff, error, refetch, isPending } = useQuery(diffQuery(name, pair[0], pair[1]));
   const [asGraph, setAsGraph] = useState(false);
   return (
-    <div className="rounded-b-lg border border-t-0 bg-muted/40 p-3">
+    <div className="min-h-[34rem] rounded-b-lg border border-t-0 bg-muted/40 p-3 sm:min-h-[26rem]">
       <div className="mb-3 flex flex-wrap items-center gap-2 text-[0.86rem]">
         <span>Since</span>
         <NativeSelect aria-label="The version before" className="h-7 w-auto" value={pair[0]} onChange={(e) => onChange([Number(e.target.value), pair[1]])}>

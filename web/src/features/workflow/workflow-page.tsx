@@ -6,6 +6,7 @@ import { problemOf } from "@/api/client";
 import { operationsQuery, useStartOperation, workflowQuery } from "@/api/queries";
 import { useRefusal } from "@/api/session";
 import type { WorkflowEntry } from "@/api/schema";
+import { ErrorBoundary } from "@/components/error-boundary";
 import { WorkflowState } from "@/components/state-badge";
 import { EmptyState, LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
@@ -78,7 +79,9 @@ export default function WorkflowPage({ name, tab: given, id }: Props) {
         ))}
       </TabsList>
       <TabsContent value={tab} className="flex flex-col">
-        <Suspense fallback={<Loading className="p-4 md:p-6" />}>{contents[tab]}</Suspense>
+        <ErrorBoundary key={tab}>
+          <Suspense fallback={<Loading className="p-4 md:p-6" />}>{contents[tab]}</Suspense>
+        </ErrorBoundary>
       </TabsContent>
     </Tabs>
   );
