@@ -1,5 +1,5 @@
 # The command line: wheels of the versions in uv.lock, which a release is tested with, in an environment of nixpkgs'
-# Python.
+# Python; with the pages of the studio and of the app.
 #
 #   pkgs.callPackage ./flake/package.nix { }
 {
@@ -7,6 +7,8 @@
   stdenv,
   fetchurl,
   autoPatchelfHook,
+  buildNpmPackage,
+  importNpmLock,
   python313,
   git,
   gnupg,
@@ -23,7 +25,13 @@ let
       or (throw "pycomfy: there is a package for ${toString (builtins.attrNames pins.wheels)}, not for ${system}")
   );
 
-  # What the package has of the repository: a change to a test or a page builds nothing again.
+  # The app's page is in the repository, as it is a part of every image.
+  studio = import ./studio.nix {
+    inherit buildNpmPackage importNpmLock;
+    inherit (project) version;
+  };
+
+  # What the package has of the repository: a change to a test builds nothing again.
   source = builtins.path {
     name = "pycomfy-source";
     path = ../.;
@@ -56,6 +64,9 @@ stdenv.mkDerivation {
   dontBuild = true;
   installPhase = ''
     runHook preInstall
+    rm -rf pycomfy/server/static
+    mkdir pycomfy/server/static
+    cp -r ${studio} pycomfy/server/static/studio
     ${python313}/bin/python3.13 -I -B ${./install.py} $out . ${
       lib.makeBinPath [
         git
@@ -68,9 +79,12 @@ stdenv.mkDerivation {
     runHook postInstall
   '';
   doInstallCheck = true;
-  installCheckPhase = "HOME=$TMPDIR $out/bin/pycomfy --version";
+  installCheckPhase = ''
+    HOME=$TMPDIR $out/bin/pycomfy --version
+    $out/bin/python -I -c 'from pycomfy.server.studio_files import check_studio; check_studio()'
+  '';
 
-  passthru = { inherit wheels; };
+  passthru = { inherit wheels studio; };
   meta = {
     inherit (project) description;
     license = lib.licenses.mit;

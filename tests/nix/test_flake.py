@@ -33,7 +33,7 @@ from tests.support.other_nix import Nix, own_nix
 
 ROOT = Path(__file__).parents[2]
 STANDIN = Path(__file__).with_name("nixpkgs_standin")
-PARTS = ("flake.nix", "flake.lock", "flake", "nix", "pycomfy", "templates", "pyproject.toml")
+PARTS = ("flake.nix", "flake.lock", "flake", "nix", "pycomfy", "templates", "pyproject.toml", "web")
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy(ROOT / part, folder / part)
     return folder
@@ -162,12 +162,39 @@ def test_the_overlay_adds_pycomfy(settings: NixSettings, repository: Path) -> No
         flake = (import {repository}/flake.nix).outputs {{ self = null; nixpkgs = pkgs; }};
         final = pkgs.legacyPackages.aarch64-linux;
         made = (flake.overlays.default final null).pycomfy;
-      in {{ inherit (made) name; wheels = map (w: w.name) made.wheels; inherit (made.meta) mainProgram; }}
+      in {{
+        inherit (made) name;
+        wheels = map (w: w.name) made.wheels;
+        inherit (made.meta) mainProgram;
+        studio = made.studio.outPath;
+        inherit (made.drvAttrs) installPhase;
+      }}
     """
     made = evaluate(settings, expression)
     assert made["name"].startswith("pycomfy-") and made["mainProgram"] == "pycomfy"
     pins = json.loads((ROOT / "flake" / "wheels.json").read_text())
     assert made["wheels"] == [wheel["name"] for wheel in pins["wheels"]["aarch64-linux"]]
+    assert f"cp -r {made['studio']} pycomfy/server/static/studio" in made["installPhase"]
+
+
+def test_the_package_of_the_page_has_every_npm_package_with_its_address_and_hash(
+    settings: NixSettings, repository: Path
+) -> None:
+    """What nixpkgs' `importNpmLock` reads; npm's own names say where they are."""
+    expression = f"""
+      let pkgs = ((import {STANDIN}/flake.nix).outputs {{ self = null; }}).legacyPackages.x86_64-linux;
+      in (import {repository}/flake/studio.nix {{
+        inherit (pkgs) buildNpmPackage importNpmLock;
+        version = "1";
+      }}).npmDeps.lock
+    """
+    packages = json.loads(evaluate(settings, expression))["packages"]
+    assert packages[""].get("resolved") is None
+    others = [one for path, one in packages.items() if path and not one.get("inBundle")]
+    assert all(one["integrity"].startswith("sha512-") for one in others)
+    react, scoped = packages["node_modules/react"], packages["node_modules/@xyflow/react"]
+    assert react["resolved"].endswith(f"/react/-/react-{react['version']}.tgz")
+    assert scoped["resolved"].endswith(f"/@xyflow/react/-/react-{scoped['version']}.tgz")
 
 
 # — an image of a user's folder —

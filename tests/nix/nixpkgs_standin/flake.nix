@@ -33,6 +33,15 @@
                 }
                 // arguments.passthru;
             };
+            buildNpmPackage =
+              { pname, version, ... }@arguments: derivation' "${pname}-${version}" (removeAttrs arguments [ "version" ]);
+            importNpmLock = {
+              __functor =
+                _:
+                { package, packageLock }:
+                derivation' "npm-deps" { lock = builtins.toJSON packageLock; };
+              npmConfigHook = derivation' "npm-config-hook" { };
+            };
             mkShell = arguments: derivation' "shell" { inherit (arguments) packages; };
             runCommand = name: more: script: derivation' name (more // { inherit script; });
             fetchurl =
