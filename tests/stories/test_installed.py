@@ -37,7 +37,7 @@ def test_the_installed_wheel_serves_the_studio_without_node(wheel: Path, tmp_pat
     uv("venv", "--quiet", str(venv))
     uv("pip", "install", "--quiet", "--python", str(venv), "--constraint", str(pins), str(wheel))
     environment = {"PATH": str(programs), "HOME": str(tmp_path), "PYCOMFY_HOME": str(tmp_path / "data")}
-    command = [venv / "bin" / "pycomfy", "serve", "--port", "0", "--no-open", "--json"]
+    command = [str(venv / "bin" / "pycomfy"), "serve", "--port", "0", "--no-open", "--json"]
     with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
