@@ -9,6 +9,7 @@ import { PaletteButton } from "@/features/palette/palette-button";
 import { WorkflowsPage } from "@/features/workflows/workflows-page";
 
 const SystemPage = lazy(() => import("@/features/system/system-page"));
+const MachineOperation = lazy(() => import("@/features/builds/machine-operation"));
 const WorkflowPage = lazy(() => import("@/features/workflow/workflow-page"));
 
 type Params = { name: string; tab?: string | undefined; id?: string | undefined };
@@ -26,7 +27,8 @@ export function App() {
             <Route path="/system">
               <SystemPage />
             </Route>
-            <Route path="/workflows/:name/:tab?/:id?">
+            <Route path="/system/operations/:id">{({ id }: { id: string }) => <MachineOperation id={id} />}</Route>
+          <Route path="/workflows/:name/:tab?/:id?">
               {(params: Params) => <WorkflowPage key={params.name} name={decodeURIComponent(params.name)} tab={params.tab} id={params.id} />}
             </Route>
             <Route>

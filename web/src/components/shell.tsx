@@ -16,7 +16,7 @@ import {
 } from "@/components/ui/dropdown-menu";
 import { OperationState } from "@/components/state-badge";
 import { count, formatAgo } from "@/lib/format";
-import { titleOf } from "@/lib/operations";
+import { pathOf, titleOf } from "@/lib/operations";
 import { type Theme, useTheme } from "@/lib/theme";
 
 /** The bar at the top, with what opens the `commands`, and the page below it. */
@@ -71,7 +71,7 @@ function Operations() {
         {shown.length === 0 && <DropdownMenuLabel>Nothing was started from here yet</DropdownMenuLabel>}
         {shown.map((one) => (
           <DropdownMenuItem key={one.id} asChild>
-            <Link href={`/workflows/${one.workflow}/builds/${one.id}`}>
+            <Link href={pathOf(one)}>
               <span className="min-w-0 flex-1 truncate">
                 {titleOf(one.kind)} <span className="text-muted-foreground">{one.workflow}</span>
               </span>

@@ -14,6 +14,13 @@ describe("a fix", () => {
     expect(describeFix(fix)).toBe("lock again with pack = NAME=URL");
   });
 
+  it("for the machine is an operation without a workflow, wherever it is offered", () => {
+    expect(requestOf({ action: "archive verify", arguments: { repair: true }, note: "from the store" }, "portrait")).toEqual({ kind: "archive-verify", workflow: "", repair: true });
+    expect(requestOf({ action: "gc", arguments: { keep: 1, loaded: true } }, "portrait")).toEqual({ kind: "gc", workflow: "", keep: 1, loaded: true });
+    const others = [{ action: "gc", arguments: { caches: true } }, { action: "gc", arguments: { keep: { placeholder: "N" } } }, { action: "constructor" }];
+    expect(others.map((fix) => requestOf(fix, "portrait"))).toEqual([null, null, null]);
+  });
+
   it("that is advice is said as it is", () => {
     expect(describeFix({ advice: "free some space" })).toBe("free some space");
     expect(requestOf({ advice: "free some space" }, "portrait")).toBeNull();

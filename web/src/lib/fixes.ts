@@ -69,6 +69,23 @@ function texts(value: Argument | undefined): string[] | null {
   return values.every((one) => typeof one === "string") ? (values as string[]) : null;
 }
 
+/** Fixes that need no workflow, with the options that their operations have. */
+const MACHINE: Record<string, readonly string[]> = {
+  gc: ["keep", "older_than", "loaded"],
+  reindex: [],
+  "catalog update": [],
+  "archive fill": ["models"],
+  "archive verify": ["repair"],
+  "models verify": [],
+};
+
+/** The operation of a fix for the machine; null for any other. */
+export function machineRequestOf({ action = "", arguments: given = {} }: Fix): OperationRequest | null {
+  const options = Object.hasOwn(MACHINE, action) ? MACHINE[action] : undefined;
+  const fits = options !== undefined && Object.entries(given).every(([name, value]) => options.includes(name) && (value === true || typeof value === "number"));
+  return fits ? ({ kind: action.replace(" ", "-"), workflow: "", ...given } as OperationRequest) : null;
+}
+
 const LOCK_ARGUMENTS = new Set(["prefer", "pack", "update", "workflow"]);
 
 /** The operation that a fix asks for; null for one that only a person can do. */
@@ -82,6 +99,8 @@ export function requestOf(fix: Fix, workflow: string): OperationRequest | null {
     if (prefer === null || packs === null || update === null) return null;
     return { kind: "lock", workflow, prefer, packs, update };
   }
+  const machine = machineRequestOf(fix);
+  if (machine !== null || workflow === "") return machine;
   if (useCase === "models pull") return { kind: "models-pull", workflow };
   if (useCase === "build" && Object.keys(given).length === 0) return { kind: "build", workflow, message: "", locked: false };
   return null;

@@ -41,7 +41,21 @@ export function OperationResult({ operation }: { operation: OperationEntry }) {
     );
   }
   if (operation.kind === "restore") return <RestoreResult result={result} />;
-  return null;
+  return operation.workflow === "" ? <MachineResult result={result} /> : null;
+}
+
+/** What was done to the machine: each figure, and how many there are of what is a list. */
+function MachineResult({ result }: { result: Value }) {
+  const rows = Object.entries(result).filter(([name, value]) => name !== "schema_version" && (Array.isArray(value) || typeof value !== "object"));
+  return (
+    <Facts>
+      {rows.map(([name, value]) => (
+        <Fact key={name} term={name.replaceAll("_", " ")}>
+          {Array.isArray(value) ? value.length : name === "size" ? formatSize(Number(value)) : String(value)}
+        </Fact>
+      ))}
+    </Facts>
+  );
 }
 
 function BuildResult({ result, workflow }: { result: Value; workflow: string }) {

@@ -13,7 +13,7 @@ import { LoadError, Loading } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { type Fix, type ProblemLike, requestOf } from "@/lib/fixes";
 import { formatTime } from "@/lib/format";
-import { titleOf } from "@/lib/operations";
+import { pathOf, titleOf } from "@/lib/operations";
 import { refusalOf, roleOf } from "@/lib/roles";
 import { shellLine } from "@/lib/shell";
 import { Log } from "./log";
@@ -36,7 +36,7 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
 
   const again = async (request: OperationRequest) => {
     const next = await start.mutateAsync(request);
-    navigate(`/workflows/${workflow}/builds/${next.id}`);
+    navigate(pathOf(next));
   };
   const act = (fix: Fix) => {
     const request = requestOf(fix, workflow);

@@ -7,6 +7,7 @@ import { sessionQuery } from "@/api/edit-queries";
 import { useAddWorkflow, useStartOperation, workflowsQuery } from "@/api/queries";
 import { ProblemView } from "@/components/problem-view";
 import { Command, CommandEmpty, CommandGroup, CommandInput, CommandItem, CommandList } from "@/components/ui/command";
+import { pathOf } from "@/lib/operations";
 import { useTheme } from "@/lib/theme";
 import { type Deed, type Entry, listEntries, scoreOf, workflowOf } from "./entries";
 
@@ -40,7 +41,7 @@ export default function CommandPalette({ onClose }: { onClose: () => void }) {
     } else {
       const operation = await start.mutateAsync(deed.start).catch(() => null);
       if (operation === null) return;
-      navigate(`/workflows/${operation.workflow}/builds/${operation.id}`);
+      navigate(pathOf(operation));
     }
     onClose();
   };

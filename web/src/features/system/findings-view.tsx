@@ -4,6 +4,7 @@ import { FixLine } from "@/components/fix-line";
 import { cn } from "@/lib/cn";
 import { describeFix } from "@/lib/fixes";
 import { count } from "@/lib/format";
+import { DoFix } from "./do-fix";
 import { type Finding, type FindingState, sortFindings } from "./findings";
 
 const LOOKS: Record<FindingState, [LucideIcon, string]> = {
@@ -56,7 +57,10 @@ function FindingList({ findings, label }: { findings: Finding[]; label: string }
                 </details>
               )}
               {(one.fixes ?? []).map((fix) => (
-                <FixLine key={describeFix(fix)} fix={fix} />
+                <div key={describeFix(fix)} className="flex min-w-0 flex-wrap items-center gap-x-2">
+                  <FixLine fix={fix} />
+                  <DoFix fix={fix} />
+                </div>
               ))}
             </div>
           </li>
