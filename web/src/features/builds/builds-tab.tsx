@@ -45,8 +45,9 @@ export default function BuildsTab({ workflow, id }: { workflow: WorkflowEntry; i
         </ul>
       </nav>
       <div className="min-w-0 space-y-6">
-        <OperationView key={chosen} id={chosen} workflow={workflow.name} />
-        {workflow.version !== null && <ImageLayers name={workflow.name} version={workflow.version} />}
+        <OperationView key={chosen} id={chosen} workflow={workflow.name}>
+          {workflow.version !== null && <ImageLayers name={workflow.name} version={workflow.version} />}
+        </OperationView>
       </div>
     </div>
   );

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Ban, RotateCw } from "lucide-react";
+import type { ReactNode } from "react";
 import { useLocation } from "wouter";
 import { sessionQuery } from "@/api/edit-queries";
 import { useOperationLog } from "@/api/live";
@@ -22,8 +23,9 @@ import { QuestionsForm } from "./questions-form";
 import { OperationResult } from "./operation-result";
 import { Steps } from "./steps";
 
-/** One operation: its state, its steps while they happen, its log, and what came of it. */
-export function OperationView({ id, workflow }: { id: string; workflow: string }) {
+/** One operation: its state, its steps while they happen, its log, and what came of it. `children` come below that once
+ * its log is there, which would move them. */
+export function OperationView({ id, workflow, children }: { id: string; workflow: string; children?: ReactNode }) {
   const [, navigate] = useLocation();
   const { data: operation, error, refetch, isPending } = useQuery(operationQuery(id));
   const log = useOperationLog(id);
@@ -76,6 +78,7 @@ export function OperationView({ id, workflow }: { id: string; workflow: string }
       <Steps steps={log.steps} running={operation.state === "running"} />
       <Log lines={log.lines} live={operation.state === "running"} />
       {operation.state === "done" && <OperationResult operation={operation} />}
+      {(log.seq > 0 || !["running", "done"].includes(operation.state)) && children}
     </section>
   );
 }
