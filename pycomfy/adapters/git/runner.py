@@ -40,6 +40,9 @@ _ISOLATED = {
 }
 
 
+_WRITE_AT_ONCE = {"GIT_FLUSH": "0"}
+"""Else git writes each of a thousand commits apart to a pipe, and wakes who reads as often."""
+
 _NO_REASON = ("Please make sure", "and the repository")
 """How lines begin in which git gives general advice."""
 
@@ -110,11 +113,10 @@ class GitRunner:
         options = [part for key, value in self._settings for part in ("-c", f"{key}={value}")]
         command = ["git", "--no-pager", *options, *arguments]
         folder = cwd or (self.path if self.path.is_dir() else self.path.parent)
+        variables = self._variables() | _WRITE_AT_ONCE | dict(environment or {})
         with translate_disk_full(self.path):
             try:
-                done = run(
-                    command, cwd=folder, env=self._variables() | dict(environment or {}), stdin=stdin, limit=limit
-                )
+                done = run(command, cwd=folder, env=variables, stdin=stdin, limit=limit)
             except PastLimit as e:
                 return GitResult(PAST_LIMIT, b"", str(e))
         message = done.stderr.decode(errors="replace").strip()

@@ -130,19 +130,27 @@ class BareRepository(GitRunner):
 
     def read_log(self, ref: str) -> list[str]:
         """Return what a ref was, newest first; as far as its log says, which other programs need not write."""
+        return list(self._iterate_log(ref))
+
+    def _iterate_log(self, ref: str) -> Iterator[str]:
         try:
             lines = (self.path / "logs" / ref).read_bytes().splitlines()
         except OSError:
-            return []
-        moves = [m for line in reversed(lines) if (m := LOG_LINE.match(line))]
-        found = [m[2].decode() for m in moves] + ([moves[-1][1].decode()] if moves else [])
-        return [object_ for object_ in found if object_ != ZERO]
+            return
+        oldest = ZERO
+        for line in reversed(lines):
+            if move := LOG_LINE.match(line):
+                oldest, newer = move[1].decode(), move[2].decode()
+                if newer != ZERO:
+                    yield newer
+        if oldest != ZERO:
+            yield oldest
 
     def is_older(self, ref: str, object_: str) -> bool:
         """Return whether a ref is what it was before its last change: git takes what it packed before, where the ref's
         own file was lost."""
-        newest, *older = self.read_log(ref) or [object_]
-        return object_ != newest and object_ in older
+        log = self._iterate_log(ref)
+        return next(log, object_) != object_ and object_ in log
 
     def check_ref(self, ref: str, object_: str) -> None:
         """Raise `DamagedRepository` for a ref that is what it was before its last change."""
@@ -192,7 +200,9 @@ class BareRepository(GitRunner):
         unique = list(dict.fromkeys(n for n in names if "\n" not in n))
         if not unique:
             return {}
-        done = self.run("cat-file", "--batch", stdin="".join(f"{n}\n" for n in unique).encode("utf-8", _ESCAPED))
+        done = self.run(
+            "cat-file", "--batch", "--buffer", stdin="".join(f"{n}\n" for n in unique).encode("utf-8", _ESCAPED)
+        )
         if done.status != 0:  # git ends at the first that is damaged
             half = len(unique) // 2
             return self.read_blobs(unique[:half]) | self.read_blobs(unique[half:]) if half else {}
@@ -227,7 +237,7 @@ class BareRepository(GitRunner):
         unique = list(dict.fromkeys(names))
         if not unique:
             return {}
-        command = ("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)")
+        command = ("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer")
         done = self.run(*command, stdin="".join(f"{name}\n" for name in unique).encode("utf-8", _ESCAPED))
         if done.status != 0:  # git ends at the first that is damaged
             half = len(unique) // 2
