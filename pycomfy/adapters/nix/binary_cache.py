@@ -67,6 +67,10 @@ _TRIES = 3
 _GARBLED = re.compile(rb"unable to download .*: Unsupported protocol \(1\)")
 """An answer that is no HTTP. Nix itself tries again after most failures of the network, but not after this one."""
 
+_TAKEN = b"not an absolute path: 'nix-archive-1'"
+"""What an older Nix (2.8) ends with when another process has added a path meanwhile: it does not read past that one's
+archive, and takes it for the next path. It has one path more to skip with each time."""
+
 
 def copy_in(settings: NixSettings, url: str, paths: Sequence[str]) -> None:
     """Copy `paths` from the cache at `url` to the store. Their hashes prove them: no signature is needed, nor the right
@@ -115,7 +119,10 @@ def _run(settings: NixSettings, *arguments: str) -> CompletedProcess[bytes]:
 def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
     if not paths:
         return
-    result = _run(settings, "copy", "--no-check-sigs", *where, *paths)
+    for _ in paths:
+        result = _run(settings, "copy", "--no-check-sigs", *where, *paths)
+        if result.returncode == 0 or _TAKEN not in result.stderr:
+            break
     if result.returncode != 0:
         text = result.stderr.decode(errors="replace")
         raise _failure(text, where[1] if where[1] in text else where[-1])
