@@ -176,7 +176,7 @@ def test_a_change_is_built_told_and_opened_in_the_editor(keeping: Demo, folder: 
     edit(folder, "nodes.py", '"default": 512', f'"default": {600 + secrets.randbelow(400)}')  # hardly any store has it
     built = keeping.pycomfy("build", str(folder))
     assert built["new"] and built["layers_built"] == 2, "built once, with the prompt"
-    assert NAME in containers()
+    wait_until(lambda: NAME in containers())  # it starts after the build has ended
     assert Reserve(find_data(keeping), 0).end_all() == 1 and NAME not in containers()
     again = keeping.pycomfy("build", str(folder), "--no-prove")
     assert again["manifest_digest"] == built["manifest_digest"]
