@@ -3,6 +3,7 @@ from, so that neither changed it."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal, NamedTuple
 
 from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW
@@ -129,9 +130,9 @@ def _take_node(graph: Document, source: Document, node: str) -> None:
         return
     at = next((at for at, one in enumerate(nodes) if isinstance(one, dict) and str(one.get("id")) == node), None)
     if at is not None:
-        nodes[at : at + 1] = [] if theirs is None else [_copy(theirs)]
+        nodes[at : at + 1] = [] if theirs is None else [deepcopy(theirs)]
     elif theirs is not None:
-        nodes.append(_copy(theirs))
+        nodes.append(deepcopy(theirs))
     _take_links(graph, source, node, gone=theirs is None)
 
 
@@ -140,7 +141,7 @@ def _take_links(graph: Document, source: Document, node: str, *, gone: bool) -> 
     links, known = graph.get("links"), source.get("links")
     if not isinstance(links, list) or not isinstance(known, list):
         return
-    taken = [_copy(link) for link in known if _ends(link)[1] == node]
+    taken = [deepcopy(link) for link in known if _ends(link)[1] == node]
     kept = [link for link in links if _ends(link)[1] != node and not (gone and _ends(link)[0] == node)]
     if taken == [link for link in links if _ends(link)[1] == node] and len(kept) + len(taken) == len(links):
         return
@@ -194,7 +195,3 @@ def _link_id(link: object) -> int:
 
 def _dicts(value: object) -> list[Document]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _copy(value: Any) -> Any:
-    return json.loads(json.dumps(value))

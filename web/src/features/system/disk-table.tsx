@@ -46,7 +46,7 @@ export function DiskTable({ usage }: { usage: DiskUsage }) {
           ))}
         </TableBody>
       </Table>
-      <p className="text-[0.88rem]">{formatSize(usage.size)} in all. What nothing is named to free is needed.</p>
+      <p className="text-[0.88rem]">{formatSize(usage.size)} in all. What has no command beside it is needed.</p>
       {usage.workflows.length > 0 && (
         <ul className="space-y-0.5 text-[0.86rem] text-muted-foreground">
           {usage.workflows.slice(0, 20).map((one) => (
